@@ -69,7 +69,7 @@ def check_pod(pod: Mapping[str, Any]) -> list[Violation]:
     return _violations(_pod_validator(), pod)
 
 
-def _violations(validator: Validator, manifest: object) -> list[Violation]:
+def _violations(validator: Validator, manifest: Any) -> list[Violation]:
     errors = validator.iter_errors(manifest)
     found = dict.fromkeys(each for error in errors for each in _explain(error))
     # A misspelt field is often also a missing one; the misspelling is what to look at.
@@ -80,15 +80,16 @@ def _violations(validator: Validator, manifest: object) -> list[Violation]:
 
 
 def _explain(error: ValidationError) -> Iterator[Violation]:
-    path = [*error.absolute_path]
+    path: list[Any] = [*error.absolute_path]
+    instance: Any = error.instance
     schema = error.schema if isinstance(error.schema, Mapping) else {}
     if "propertyNames" in error.absolute_schema_path:  # the error is about a key of the map
-        path.append(error.instance)
+        path.append(instance)
     if error.validator == "additionalProperties":
-        yield from _unknown(path, error.instance, schema["properties"])
+        yield from _unknown(path, instance, schema["properties"])
     elif error.validator == "required":
         for name in schema["required"]:
-            if name not in error.instance:
+            if name not in instance:
                 yield Violation(_field([*path, name]), "is required")
     elif "errorMessage" in schema and error.validator != "type":
         about = [schema["x-field"]] if "x-field" in schema else []
@@ -154,7 +155,9 @@ def _kind(value: object) -> str:
         return f"the text {json.dumps(value[:40])}"
     if isinstance(value, date):
         return "a date"
-    return {dict: "a map", list: "a list"}.get(type(value), f"a {type(value).__name__}")
+    if isinstance(value, Mapping):
+        return "a map"
+    return "a list" if isinstance(value, list) else f"a {type(value).__name__}"
 
 
 def _field(path: Iterable[Any]) -> str:
@@ -207,25 +210,27 @@ def _validator(schema: Mapping[str, Any]) -> Validator:
     formats.checks("cnat-time-zone")(_is_known_zone)
     for name, limit in _INTEGERS.items():
         formats.checks(name)(functools.partial(_fits, limit=limit))
-    strict = validators.extend(Draft7Validator, {"pattern": _pattern})
+    strict: Any = validators.extend(  # type: ignore[no-untyped-call]
+        Draft7Validator, {"pattern": _pattern}
+    )
     validator: Validator = strict(schema, format_checker=formats)
     return validator
 
 
 def _pattern(
-    validator: Validator, pattern: str, instance: object, _schema: object
+    validator: Validator, pattern: str, instance: Any, _schema: object
 ) -> Iterator[ValidationError]:
-    """`$` is the end of the text, as in Go; to Python it is also the place before a last newline."""
+    """`$` is the end of the text, as in Go; in Python's `re` a last newline may follow it."""
     from jsonschema import ValidationError
 
     if validator.is_type(instance, "string"):
         exact = re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
-        if not re.search(exact, str(instance), re.ASCII):
+        if not re.search(exact, instance, re.ASCII):
             yield ValidationError(f"does not match {pattern}")
 
 
 def _is_in_calendar(value: object) -> bool:
-    """Whether a schedule's day exists. Text that is no schedule at all fails the pattern instead."""
+    """Whether a schedule's day exists; text that is no schedule at all is left to the pattern."""
     if not isinstance(value, str) or not _DAY.match(value):
         return True
     try:
@@ -236,7 +241,7 @@ def _is_in_calendar(value: object) -> bool:
 
 
 def _is_known_zone(value: object) -> bool:
-    """Whether the zone is in the tz database. What is no name of a zone fails the pattern instead."""
+    """Whether the tz database has the zone; what is no name at all is left to the pattern."""
     if not isinstance(value, str) or not _ZONE.fullmatch(value) or value.lower() == "local":
         return True
     try:
