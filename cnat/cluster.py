@@ -28,13 +28,24 @@ class Rejected(ClusterError):
         code: the HTTP status code.
         reason: the `reason` of the answer's metav1.Status (`AlreadyExists`, `Forbidden`, ...).
         message: its message.
+        continuation: the token that a 410 answer to a list page gives to go on with.
+        retry_after: seconds that the server asks to be left alone for, where it does.
     """
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        continuation: str = "",
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
+        self.continuation = continuation
+        self.retry_after = retry_after
 
     @property
     def transient(self) -> bool:

@@ -107,8 +107,8 @@ def _in_zone(naive: datetime, name: str) -> datetime:
         )
     if tz.datetime_ambiguous(local):
         raise ScheduleError(
-            f"{naive.isoformat()} happens twice in {name}, at {before} and at {after}; say which by "
-            f"writing {naive.isoformat()}{before} or {naive.isoformat()}{after} without timeZone"
+            f"{naive.isoformat()} happens twice in {name}, at {before} and at {after}; write "
+            f"{naive.isoformat()}{before} or {naive.isoformat()}{after}, without timeZone"
         )
     return local
 

@@ -1,0 +1,299 @@
+"""The command: flags in, exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from cnat import __version__, logs, schedule
+from cnat.apply import Applier, Change, Failure
+from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected, Source, Unreachable
+from cnat.deadline import Deadline
+from cnat.reconciler import reconcile
+from cnat.rehearsal import Rehearsal
+from cnat.report import Report
+
+# Codes 64 and up have the meaning that sysexits.h gives them.
+EXIT_CONVERGED = 0
+EXIT_FAILED = 1
+EXIT_CHANGES = 2
+EXIT_USAGE = 64
+EXIT_UNREACHABLE = 69
+EXIT_NOT_PERMITTED = 77
+
+_log = logging.getLogger(__name__)
+
+
+class UsageError(Exception):
+    """Flags that make no sense, alone or together. The text says which, and what would."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: as in `sys.argv[1:]`, which is the default.
+
+    Returns:
+        The exit code, one of the EXIT_ constants.
+    """
+    parser = _parser()
+    try:
+        flags = parser.parse_args(arguments)
+        logs.configure(flags.log_format, flags.verbose)
+        return _run(flags)
+    except UsageError as error:
+        parser.print_usage(sys.stderr)
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except ClusterError as error:
+        _log.debug("The pass ended here:", exc_info=error)
+        code, text = _verdict(error)
+        print(f"{parser.prog}: {text}", file=sys.stderr)
+        return code
+    except BrokenPipeError:
+        # The reader of the report has left. Nothing remains to flush into that pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+
+
+def _run(flags: argparse.Namespace) -> int:
+    _check_together(flags)
+    deadline = Deadline(flags.timeout)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: deadline.expire())
+    now = _fixed(flags.now)
+    unreadable: list[str] = []
+    cluster = _cluster(flags, deadline, now, unreadable)
+    dry_run = flags.dry_run
+    applier = Applier(
+        cluster,
+        deadline,
+        1 if dry_run else flags.concurrency,
+        report=_silent if dry_run else logs.log,
+    )
+    results = reconcile(cluster, applier, whole=flags.selector is None, mine=lambda _: True)
+    report = Report(results, cluster.now(), dry_run)
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    print(report.render(flags.output, width, terminal and "NO_COLOR" not in os.environ))
+    for problem in unreadable:
+        print(problem, file=sys.stderr)
+    if report.failed or unreadable:
+        return EXIT_FAILED
+    if flags.detailed_exitcode and dry_run and results.changes:
+        return EXIT_CHANGES
+    return EXIT_CONVERGED
+
+
+def _silent(_: Change | Failure) -> None:
+    """A dry run tells what it found in its plan."""
+
+
+def _fixed(text: str | None) -> Callable[[], datetime] | None:
+    if text is None:
+        return None
+    try:
+        instant = schedule.instant(text)
+    except schedule.ScheduleError as error:
+        raise UsageError(f"--now: {error}") from error
+    return lambda: instant
+
+
+def _check_together(flags: argparse.Namespace) -> None:
+    offline = bool(flags.filename)
+    if offline and flags.local:
+        raise UsageError("-f plans from manifests and --local runs on a folder: give one of them")
+    if (offline or flags.local) and (flags.kubeconfig or flags.context):
+        raise UsageError("--kubeconfig and --context name a cluster; -f and --local use none")
+    if (offline or flags.local) and flags.dry_run == "server":
+        raise UsageError("--dry-run=server asks an API server; with -f and --local there is none")
+    if offline:
+        flags.dry_run = "client"
+    if flags.now and not (flags.dry_run or flags.local):
+        raise UsageError("--now is for planning: add --dry-run (or use --local)")
+    if flags.detailed_exitcode and not flags.dry_run:
+        raise UsageError("--detailed-exitcode tells about a plan: add --dry-run")
+    if flags.all_namespaces:
+        flags.namespace = None
+
+
+def _cluster(
+    flags: argparse.Namespace,
+    deadline: Deadline,
+    now: Callable[[], datetime] | None,
+    unreadable: list[str],
+) -> Cluster:
+    """What the flags say to work on. Documents that can't be read are told in `unreadable`."""
+    # Each kind of cluster has dependencies that are slow to import and not needed by the others.
+    source: Source
+    if flags.filename:
+        from cnat import manifests
+
+        documents = [entry for path in flags.filename for entry in manifests.read(path)]
+        source = manifests.Snapshot(
+            documents,
+            now or (lambda: datetime.now(UTC)),
+            namespace=flags.namespace,
+            selector=flags.selector,
+        )
+        unreadable += [str(problem) for problem in source.problems]
+        return Rehearsal(source, now)
+    if flags.local:
+        from cnat import local
+
+        embedded = local.LocalCluster(
+            flags.local,
+            now=now or (lambda: datetime.now(UTC)),
+            namespace=flags.namespace,
+            selector=flags.selector,
+            page_size=flags.page_size,
+        )
+        unreadable += [str(problem) for problem in embedded.problems]
+        return Rehearsal(embedded, now) if flags.dry_run else embedded
+    from cnat import live
+
+    try:
+        connection = live.connect(flags.kubeconfig, flags.context, flags.concurrency)
+    except live.NotConfigured as error:
+        named = flags.kubeconfig or flags.context
+        raise (UsageError if named else Unreachable)(str(error)) from error
+    cluster = live.LiveCluster(
+        connection,
+        deadline,
+        namespace=flags.namespace,
+        selector=flags.selector,
+        page_size=flags.page_size,
+        dry_run=flags.dry_run == "server",
+    )
+    return Rehearsal(cluster, now) if flags.dry_run == "client" else cluster
+
+
+def _verdict(error: ClusterError) -> tuple[int, str]:
+    """Exit code and text for a pass that couldn't even read its lists."""
+    if isinstance(error, Rejected):
+        if error.code == 401:
+            return EXIT_NOT_PERMITTED, (
+                f"the API server does not accept the credentials ({error}); "
+                "log in again, or give another --kubeconfig or --context"
+            )
+        if error.code == 403:
+            return EXIT_NOT_PERMITTED, f"{error}; see kustomize/rbac for the permissions needed"
+        if error.code == 404:
+            return EXIT_FAILED, (
+                "the cluster does not know Ats; install the CRD: kubectl apply -k kustomize/crd"
+            )
+        if not error.transient:
+            return EXIT_FAILED, str(error)
+    if isinstance(error, Unreachable | OutOfTime | Rejected):
+        return EXIT_UNREACHABLE, f"no answer from the API server: {error}"
+    return EXIT_FAILED, str(error)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 86_400:
+        raise argparse.ArgumentTypeError("must be seconds, more than 0 and less than a day")
+    return seconds
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="cnat-reconcile",
+        description="Start the Ats that are due, record the outcome of those that ran, and exit.",
+        epilog="Exit codes: 0 converged; 1 something failed, the rest was done; 2 changes pending "
+        "(with --detailed-exitcode); 64 bad usage; 69 API server not reachable; 77 not permitted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cnat {__version__}")
+
+    mode = parser.add_argument_group("what to do")
+    mode.add_argument(
+        "--dry-run",
+        nargs="?",
+        const="client",
+        choices=["client", "server"],
+        help="print the plan, change nothing; 'server' also sends every write with dryRun=All",
+    )
+    mode.add_argument(
+        "-f",
+        "--filename",
+        action="append",
+        metavar="PATH",
+        help="plan offline from manifests (a file, a folder, - for stdin); repeatable",
+    )
+    mode.add_argument(
+        "--local",
+        metavar="DIR",
+        help="run against a folder of YAML files that stands in for the cluster",
+    )
+    mode.add_argument(
+        "--now",
+        metavar="INSTANT",
+        help="plan as of then (RFC 3339); with a dry run or --local",
+    )
+
+    which = parser.add_argument_group("which Ats")
+    which.add_argument("-n", "--namespace", metavar="NS", help="only those of one namespace")
+    which.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="those of all namespaces (default)"
+    )
+    which.add_argument(
+        "-l",
+        "--selector",
+        metavar="SELECTOR",
+        help="only those with these labels; Pods of deleted Ats are then not looked after",
+    )
+    which.add_argument("--kubeconfig", metavar="FILE", help="as for kubectl")
+    which.add_argument("--context", metavar="NAME", help="as for kubectl")
+
+    limits = parser.add_argument_group("limits")
+    limits.add_argument(
+        "--concurrency", type=_positive, default=16, metavar="N", help="writes at once (16)"
+    )
+    limits.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=50.0,
+        metavar="SECONDS",
+        help="end after this long and leave the rest to the next pass (50)",
+    )
+    limits.add_argument(
+        "--page-size", type=_positive, default=500, metavar="N", help="objects a list page (500)"
+    )
+
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "-o",
+        "--output",
+        choices=["text", "json", "yaml"],
+        default="text",
+        help="of the plan or summary on stdout",
+    )
+    output.add_argument(
+        "--log-format", choices=["text", "json"], default="text", help="of the log on stderr"
+    )
+    output.add_argument("-v", "--verbose", action="store_true", help="log more, with tracebacks")
+    output.add_argument(
+        "--detailed-exitcode", action="store_true", help="exit 2 when a dry run has changes"
+    )
+    return parser

@@ -1,0 +1,61 @@
+"""Whose time counts: the API server's, as far as its Date headers tell.
+
+A Date header is the server's time cut to the second, made somewhere between the request and its
+answer. Each one bounds how far the server's clock is from ours; all of them together bound it
+well. While our own clock is within those bounds it is used, since it ticks finer.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# How far behind the server's the local clock may be before it is no longer used. Ahead of it,
+# it is never used as soon as that is proved: that is the side on which runs would start early.
+TOLERANCE_SECONDS = 2.0
+
+
+class ServerClock:
+    """The API server's time, estimated so that it is never ahead of it; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._low = -math.inf  # Bounds, in seconds, on (server's time - local time).
+        self._high = math.inf
+
+    def observe(self, date: str | None, sent: float, received: float) -> None:
+        """Learn from one answer.
+
+        Args:
+            date: its Date header (RFC 9110, 6.6.1); None or nonsense teaches nothing.
+            sent, received: local `time.time()` around the request, in seconds.
+        """
+        try:
+            server = parsedate_to_datetime(date or "").timestamp()
+        except ValueError:
+            return
+        low, high = server - received, server + 1.0 - sent
+        with self._lock:
+            self._low, self._high = max(self._low, low), min(self._high, high)
+            if self._low > self._high:  # A clock was set meanwhile: only the newest answer counts.
+                self._low, self._high = low, high
+
+    @property
+    def offset(self) -> float:
+        """Seconds to add to the local time."""
+        if self._high < 0.0 or self._low > TOLERANCE_SECONDS:
+            return self._low
+        return 0.0
+
+    @property
+    def skew(self) -> float:
+        """By how many seconds the local clock is proved to differ; 0.0 within the tolerance."""
+        if self._high < -TOLERANCE_SECONDS or self._low > TOLERANCE_SECONDS:
+            return self._low
+        return 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.time() + self.offset, UTC)

@@ -1,0 +1,74 @@
+"""One line a change on stderr, for people or for machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from cnat.apply import Change, Failure
+from cnat.schedule import rfc3339
+
+_FIELDS = ("namespace", "at", "action", "target", "reason", "latency")
+
+_log = logging.getLogger("cnat")
+
+
+def configure(log_format: str, verbose: bool) -> None:
+    """Send the log of this process to stderr.
+
+    Args:
+        log_format: `text`, or `json` for one object a line with `time` (RFC 3339, UTC), `level`,
+            `message`, and for changes `namespace`, `at`, `action`, `target`, `reason` and
+            `latency` (seconds).
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if log_format == "json" else _Text())
+    _log.handlers = [handler]
+    _log.propagate = False
+    _log.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def log(event: Change | Failure) -> None:
+    """Log what a pass has done, or failed to do, to one object."""
+    where: dict[str, object] = {
+        "namespace": event.namespace,
+        "at": event.at,
+        "action": event.action,
+    }
+    if isinstance(event, Change):
+        what = " ".join(filter(None, [event.action, event.target, event.detail]))
+        told = {"target": event.target, "reason": event.detail, "latency": round(event.seconds, 4)}
+        _log.info("%s/%s: %s", event.namespace, event.at, what, extra=where | told)
+    else:
+        text = "%s/%s: cannot %s: %s: %s"
+        parts = (event.namespace, event.at, event.action, event.reason, event.message)
+        _log.error(text, *parts, extra=where | {"reason": event.reason})
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        return f"{_time(record)} {level}{super().format(record)}"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        line |= {
+            name: value
+            for name in _FIELDS
+            if (value := getattr(record, name, None)) not in {None, ""}
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return rfc3339(datetime.fromtimestamp(record.created, UTC).replace(microsecond=0))

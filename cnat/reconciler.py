@@ -1,0 +1,57 @@
+"""One pass: list, plan, apply."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from cnat.api import At, Pod
+from cnat.apply import Applier, Failure, Results
+from cnat.cluster import Cluster, ClusterError
+
+
+def reconcile(
+    cluster: Cluster, applier: Applier, *, whole: bool, mine: Callable[[str], bool]
+) -> Results:
+    """List, plan page by page, apply; and answer what was done.
+
+    Pods are listed before Ats. So a Pod whose At is absent from the second list is an orphan,
+    and a Pod absent from the first was never created, is already recorded, or is so new that
+    its name answers for it.
+
+    Args:
+        whole: all Ats of the namespaces in question are listed, no selector leaves some out.
+            Only then does a missing At mean that its Pods are orphans.
+        mine: whether this pass answers for the At with that uid.
+
+    Raises:
+        ClusterError: the lists can't be read. Once Ats have been planned, they are done first,
+            and what couldn't be listed is a Failure.
+    """
+    pods: dict[str, list[Pod]] = {}
+    for page in cluster.pods():
+        for raw in page:
+            pod = Pod(raw)
+            uid = pod.at_uid
+            if uid is not None and mine(uid):
+                pods.setdefault(uid, []).append(pod)
+    results = applier.results
+    try:
+        for page in cluster.ats():
+            read_at = time.monotonic()
+            for raw in page:
+                at = At(raw)
+                if mine(at.uid):
+                    results.ats += 1
+                    applier.put(at, tuple(pods.pop(at.uid, ())), read_at)
+    except ClusterError as error:
+        if not results.ats:
+            raise
+        results.failures.append(Failure("", "", "list", type(error).__name__, str(error)))
+    else:
+        if whole:
+            for orphans in pods.values():
+                for orphan in orphans:
+                    applier.release(orphan)
+    applier.run()
+    return results
