@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 _DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
-_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
+_ZONE = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 _NAMES = {
     "array": "a list",
@@ -104,7 +104,7 @@ def _unknown(
     for name in instance:
         if name not in known:
             reason = f'unknown field "{name}"'
-            close = difflib.get_close_matches(str(name), known, n=1)
+            close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.7)
             if close:
                 reason += f'; did you mean "{close[0]}"?'
             yield Violation(_field([*path, name]), reason)
@@ -242,7 +242,7 @@ def _is_in_calendar(value: object) -> bool:
 
 def _is_known_zone(value: object) -> bool:
     """Whether the tz database has the zone; what is no name at all is left to the pattern."""
-    if not isinstance(value, str) or not _ZONE.fullmatch(value) or value.lower() == "local":
+    if not isinstance(value, str) or not _ZONE.fullmatch(value) or value == "Local":
         return True
     try:
         zoneinfo.ZoneInfo(value)

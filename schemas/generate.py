@@ -115,8 +115,8 @@ def structural(pod: Schema, schema: Schema, *, nullable: bool = False) -> Schema
     """The schema with all references written out, as a CRD wants it.
 
     The Pod API reads a null as "not set" wherever a field is optional (templates leave such
-    fields behind: `nodeSelector:` with nothing under it), so a CRD that refused it would be
-    stricter than a Pod.
+    fields behind: `nodeSelector:` with nothing under it). Of a custom resource the API server
+    drops such nulls only without server-side apply; with it they are refused unless `nullable`.
     """
     out = _structural_reference(pod, schema) if "$ref" in schema else _structural_type(pod, schema)
     return out | {"nullable": True} if nullable else out
