@@ -70,8 +70,11 @@ def check_pod(pod: Mapping[str, Any]) -> list[Violation]:
 
 
 def _violations(validator: Validator, manifest: Any) -> list[Violation]:
-    errors = validator.iter_errors(manifest)
-    found = dict.fromkeys(each for error in errors for each in _explain(error))
+    try:
+        errors = validator.iter_errors(manifest)
+        found = dict.fromkeys(each for error in errors for each in _explain(error))
+    except (RecursionError, ValueError):  # Python cannot write out such a value in a message
+        return [Violation("", "has a value nested too deeply, or a number too long, to be read")]
     # A misspelt field is often also a missing one; the misspelling is what to look at.
     return sorted(found, key=lambda violation: not violation.reason.startswith("unknown field"))
 

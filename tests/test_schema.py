@@ -167,6 +167,16 @@ def test_no_garbage_raises(garbage: Any) -> None:
     assert check_pod(garbage)
 
 
+def test_a_value_beyond_all_measure_does_not_raise() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    endless: dict[str, Any] = {}
+    endless["spec"] = endless
+    for garbage in (at(suspend=deep), at(suspend=16**5000), endless):
+        assert check_at(garbage)
+
+
 def paths(value: object) -> list[list[Any]]:
     """The paths of everything within a manifest."""
     inner: list[tuple[Any, Any]] = []
