@@ -15,6 +15,7 @@ from cnat.schedule import rfc3339
 
 _HEADINGS = ("NAMESPACE", "AT", "ACTION", "TARGET", "DETAIL")
 _COLOURS = {"create pod": "32", "delete pod": "31", "release pod": "36", "set status": "33"}
+_PAST = {"create": "created", "delete": "deleted", "release": "released", "set": "set"}
 _FAILURE_COLOUR = "31"
 _MIN_DETAIL = 16
 
@@ -87,23 +88,22 @@ class Report:
     def _summary(self) -> str:
         results = self.results
         verbs = Counter(change.action for change in results.changes)
-        done = [_count(verbs[action], action) for action in _COLOURS if verbs[action]]
-        done = [f"would {part}" if self.dry_run else part for part in done]
+        done = [self._count(verbs[action], action) for action in _COLOURS if verbs[action]]
         notes = [
             (len(results.failures), "failed"),
             (results.left, "changed by somebody else meanwhile, left to the next pass"),
             (results.deferred, "deferred to the next pass, out of time"),
         ]
         parts = [*(done or ["nothing to do"]), *(f"{n} {text}" for n, text in notes if n)]
-        head = f"{results.ats} At{'' if results.ats == 1 else 's'} as of {rfc3339(self.as_of)}"
+        as_of = rfc3339(self.as_of.replace(microsecond=0))
+        head = f"{results.ats} At{'' if results.ats == 1 else 's'} as of {as_of}"
         tail = " (dry run: nothing was changed)" if self.dry_run else ""
         return f"{head}: {', '.join(parts)}{tail}"
 
-
-def _count(number: int, action: str) -> str:
-    verb, noun = action.split()
-    plural = {"pod": "pods", "status": "statuses"}[noun] if number != 1 else noun
-    return f"{verb} {number} {plural}"
+    def _count(self, number: int, action: str) -> str:
+        verb, noun = action.split()
+        plural = {"pod": "pods", "status": "statuses"}[noun] if number != 1 else noun
+        return f"{f'would {verb}' if self.dry_run else _PAST[verb]} {number} {plural}"
 
 
 def _columns(rows: Sequence[Sequence[str]], width: int | None, colour: bool) -> list[str]:

@@ -86,7 +86,7 @@ def lost(at: At, instant: datetime, pod_name: str, now: datetime) -> dict[str, A
     outcome = Outcome(
         "Failed",
         start=api.moment(at.status.get("startTime")),
-        completion=now,
+        completion=now.replace(microsecond=0),
         pod_name=pod_name,
         reason=api.POD_LOST,
         message=(
@@ -208,7 +208,7 @@ def _completion(pod: Pod, now: datetime) -> datetime:
         api.moment(pod.condition(kind).get("lastTransitionTime"))
         for kind in ("DisruptionTarget", "Ready")
     ]
-    return _latest(finishes) or _latest(changes) or now
+    return _latest(finishes) or _latest(changes) or now.replace(microsecond=0)
 
 
 def _latest(moments: Iterable[datetime | None]) -> datetime | None:

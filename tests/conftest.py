@@ -1,0 +1,54 @@
+"""The clusters that tests run against."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import worlds
+from tests.controlplane import assets
+from tests.controlplane.errors import AssetsError
+from tests.controlplane.server import ControlPlane, running
+
+CRD = Path(__file__).parents[1] / "kustomize/crd" / "ats.cnat.programming-kubernetes.info.yaml"
+
+
+@pytest.fixture(scope="session")
+def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """The real control plane, with the CRD installed. In CI its absence is a failure."""
+    try:
+        directory = assets.provided(announce=lambda line: print(line, flush=True))
+    except AssetsError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no real control plane: {error}")
+    failed_before = request.session.testsfailed
+    with running(
+        directory, manifests=[CRD], keep_logs=lambda: request.session.testsfailed > failed_before
+    ) as control_plane:
+        yield control_plane
+
+
+@pytest.fixture
+def real_world(control_plane: ControlPlane) -> Iterator[worlds.RealWorld]:
+    """A namespace of its own on the real control plane."""
+    with worlds.RealWorld.opened(control_plane) as world:
+        yield world
+
+
+@pytest.fixture
+def embedded_world() -> Iterator[worlds.EmbeddedWorld]:
+    """An embedded store of its own."""
+    with tempfile.TemporaryDirectory(prefix="cnat-") as directory:
+        yield worlds.EmbeddedWorld(Path(directory))
+
+
+@pytest.fixture(params=["embedded", "real"])
+def world(request: pytest.FixtureRequest) -> worlds.World:
+    """Each cluster in turn: the same scenarios must hold on both."""
+    chosen: worlds.World = request.getfixturevalue(f"{request.param}_world")
+    return chosen
