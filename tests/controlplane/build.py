@@ -7,8 +7,8 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,13 +62,18 @@ def built(
             f" 2 cores and 2.5 GB of disk meanwhile. It will be in {target}"
         )
         # Beside the target, so that the rename which makes it appear whole stays on one disk.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as scratch:
-            finished = Path(scratch, "finished")
-            finished.mkdir()
-            _compile(finished / "controlplane", Path(scratch), environ)
+        # What a killed builder left there is removed: the lock says that nobody works on it.
+        scratch = target.with_name(target.name + ".building")
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            finished = scratch / "finished"
+            finished.mkdir(parents=True)
+            _compile(finished / "controlplane", scratch, environ)
             for command in COMMANDS:
                 (finished / command).symlink_to("controlplane")
             finished.rename(target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     return target
 
 
@@ -102,7 +107,7 @@ def _compile(executable: Path, scratch: Path, environ: Mapping[str, str]) -> Non
         f"-o={executable}",
         ".",
     ]
-    # The lowest claim on the processor: people work on the machine meanwhile.
+    # People work on the machine meanwhile; it has to be usable.
     result = subprocess.run(
         command,
         cwd=SOURCE,

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """A running control plane and the credentials of its administrator (``system:masters``).
+    """A running control plane and the credentials of its administrator.
+
+    The administrator is in ``system:masters``, which RBAC allows everything and which API priority
+    and fairness never holds up. A test or benchmark of either needs a service account's token.
 
     Attributes:
         server: Base URL, ``https://127.0.0.1:<port>``.
