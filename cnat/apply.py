@@ -1,4 +1,4 @@
-"""Actions to writes: in which order, how many at once, and what each answer teaches."""
+"""Actions applied: in which order, how many at once, and until when."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from cnat import api, events, plan
+from cnat import perform, plan
 from cnat.api import At, Malformed, Manifest, Pod
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected
 from cnat.deadline import Deadline
-from cnat.plan import Refusal, Seen
+from cnat.perform import Done, Overtaken
+from cnat.plan import Seen
 
 # An At that was read longer ago than this is read again before its Pod is created. Within this
 # time another pass would have to start the run, see it end, record it and have its Pod deleted
 # for the create to succeed a second time.
 FRESH_SECONDS = 10.0
 
+# Seconds that a start which falls due at the end of the linger window may still take.
+_LAST_START_SECONDS = 10.0
+# Seconds between two looks at the deadline, which a signal may have ended, while lingering.
+_LOOK_SECONDS = 0.2
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write that took effect (or, in a dry run, would)."""
+    """One write that took effect (or, in a dry run, would). `seconds` is what it took."""
 
     action: str
     namespace: str
@@ -64,36 +69,27 @@ class Results:
 class _Tell:
     """An Event to create; the best effort part of a status write."""
 
-    at: At
     event: Manifest
 
 
 _Task = plan.Action | _Tell
 
-# Starting runs comes before all book-keeping, and what only informs comes last.
-_ORDER: dict[type[Any], int] = {
-    plan.CreatePod: 0,
-    plan.FindPod: 1,
-    plan.UpdateStatus: 1,
-    plan.ReleasePod: 2,
-    plan.DeletePod: 2,
-    plan.Preflight: 3,
-    _Tell: 4,
-}
-
-_VERBS: dict[type[Any], str] = {
-    plan.CreatePod: "create pod",
-    plan.FindPod: "find pod",
-    plan.UpdateStatus: "set status",
-    plan.ReleasePod: "release pod",
-    plan.DeletePod: "delete pod",
-    plan.Preflight: "preflight",
+# What each task is called, and its rank: starting runs comes before all book-keeping, and what
+# only informs comes last.
+_RANKS: dict[type[_Task], tuple[int, str]] = {
+    plan.CreatePod: (0, "create pod"),
+    plan.FindPod: (1, "find pod"),
+    plan.UpdateStatus: (1, "set status"),
+    plan.ReleasePod: (2, "release pod"),
+    plan.DeletePod: (2, "delete pod"),
+    plan.Preflight: (3, "preflight"),
+    _Tell: (4, "create event"),
 }
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Entry:
-    """A task in the queue, ordered by its first field alone."""
+    """A task in the queue, ordered by its key: rank, refused before, due time, arrival."""
 
     key: tuple[int, bool, float, int]
     task: _Task = field(compare=False)
@@ -109,21 +105,28 @@ class Applier:
         deadline: what isn't begun when it passes is left to the next pass.
         concurrency: writes under way at once.
         report: called, from any thread but one at a time, for each Change and Failure.
+        linger: seconds to stay when all is done, to start at their instant the Ats that fall
+            due in that time.
     """
 
     def __init__(
         self,
         cluster: Cluster,
         deadline: Deadline,
+        *,
         concurrency: int,
         report: Callable[[Change | Failure], None],
+        linger: float = 0.0,
     ) -> None:
         self.results = Results()
         self._cluster = cluster
         self._deadline = deadline
         self._concurrency = concurrency
         self._report = report
+        self._linger = linger
+        self._lingering = False
         self._queue: list[_Entry] = []
+        self._waiting: list[tuple[float, int, Seen]] = []  # due times as POSIX seconds
         self._number = itertools.count()
         self._busy = 0
         self._turn = threading.Condition()
@@ -143,8 +146,8 @@ class Applier:
             self._push(plan.ReleasePod(pod), None, 0.0)
 
     def run(self) -> None:
-        """Work until the queue is empty. Errors that are nobody's fault but ours propagate."""
-        workers = min(self._concurrency, len(self._queue))
+        """Work until nothing is left to do, or to wait for. Our own bugs propagate."""
+        workers = min(self._concurrency, len(self._queue) + len(self._waiting))
         if not workers:
             return
         with ThreadPoolExecutor(workers) as pool:
@@ -154,35 +157,41 @@ class Applier:
     def _plan(self, seen: Seen, read_at: float) -> None:
         try:
             action = plan.next_action(self._cluster.now(), seen)
+            if action is not None:
+                self._push(action, seen, read_at)
+            elif plan.cannot_start(seen.at):
+                status = seen.at.status
+                reason, message = str(status["reason"]), str(status.get("message", ""))
+                self._fail(seen.at, "start", reason, message)
+            elif self._linger:
+                self._wait_for(seen)
         except Malformed as error:
             self._fail(seen.at, "plan", "Malformed", f"{error}; correct or remove it by hand")
-            return
-        if action is not None:
-            self._push(action, seen, read_at)
-        elif plan.cannot_start(seen.at):
-            status = seen.at.status
-            self._fail(seen.at, "start", str(status["reason"]), str(status.get("message", "")))
 
     def _push(self, task: _Task, seen: Seen | None, read_at: float) -> None:
-        due = task.instant.timestamp() if isinstance(task, plan.CreatePod) else 0.0
-        # Ats that were refused before wait behind the others: ten thousand that can't start
-        # must not hold up the one that can.
-        refused = isinstance(task, plan.CreatePod) and plan.cannot_start(task.at)
+        due, refused = 0.0, False
+        if isinstance(task, plan.CreatePod):
+            due = task.instant.timestamp()
+            # Ten thousand that can't start must not hold up the one that can.
+            refused = plan.cannot_start(task.at)
+        rank, _ = _RANKS[type(task)]
         with self._turn:
-            key = (_ORDER[type(task)], refused, due, next(self._number))
+            key = (rank, refused, due, next(self._number))
             heapq.heappush(self._queue, _Entry(key, task, seen, read_at))
             self._turn.notify()
 
-    def _work(self) -> None:
-        while True:
+    def _wait_for(self, seen: Seen) -> None:
+        """Keep an armed At in mind that may fall due before the linger window closes."""
+        due = plan.armed_for(seen.at)
+        horizon = self._cluster.now().timestamp() + self._linger
+        if not self._lingering:
+            horizon += self._deadline.remaining
+        if due is not None and due.timestamp() <= horizon:
             with self._turn:
-                while not self._queue and self._busy:
-                    self._turn.wait()
-                if not self._queue:
-                    self._turn.notify_all()
-                    return
-                entry = heapq.heappop(self._queue)
-                self._busy += 1
+                heapq.heappush(self._waiting, (due.timestamp(), next(self._number), seen))
+
+    def _work(self) -> None:
+        while (entry := self._next()) is not None:
             try:
                 self._do(entry)
             finally:
@@ -190,108 +199,87 @@ class Applier:
                     self._busy -= 1
                     self._turn.notify_all()
 
-    def _do(self, entry: _Entry) -> None:
-        task, seen = entry.task, entry.seen
+    def _next(self) -> _Entry | None:
+        """The next entry to do, waiting for one if there may be more; None when all is done."""
+        with self._turn:
+            while True:
+                now = self._cluster.now().timestamp()
+                while self._waiting and self._waiting[0][0] <= now:
+                    # Read long ago, as far as its start is concerned: it is read again.
+                    self._plan(heapq.heappop(self._waiting)[2], -FRESH_SECONDS)
+                if self._queue:
+                    self._busy += 1
+                    return heapq.heappop(self._queue)
+                if not self._busy:
+                    self._close(now)
+                    if not self._waiting:
+                        self._turn.notify_all()
+                        return None
+                pause = self._waiting[0][0] - now if self._waiting else None
+                self._turn.wait(None if pause is None else min(pause, _LOOK_SECONDS))
+
+    def _close(self, now: float) -> None:
+        """The pass is over: keep waiting only for what falls due in the linger window."""
         if self._deadline.passed:
-            if not isinstance(task, _Tell):
-                self._defer()
-            return
+            self._waiting.clear()
+        elif not self._lingering:
+            self._lingering = True
+            self._deadline.extend(self._linger + _LAST_START_SECONDS)
+            self._waiting = [entry for entry in self._waiting if entry[0] <= now + self._linger]
+            heapq.heapify(self._waiting)
+
+    def _do(self, entry: _Entry) -> None:
+        task, seen, began = entry.task, entry.seen, time.monotonic()
         if isinstance(task, _Tell):
             self._tell(task)
             return
-        began = time.monotonic()
+        if self._deadline.passed:
+            self._defer()
+            return
         try:
             if isinstance(task, plan.CreatePod) and began - entry.read_at > FRESH_SECONDS:
-                self._read_again(task.at, seen)
+                self._read_again(task, seen)
                 return
-            after = self._perform(task, seen, began)
-        except Rejected as error:
-            if error.code in {404, 409}:  # Written or deleted since it was read.
-                self._leave()
-            else:
-                self._fail_task(task, error.reason, error.message)
+            done = self._perform(task, seen)
+        except Overtaken:
+            self._leave()
         except OutOfTime:
             self._defer()
         except ClusterError as error:
-            self._fail_task(task, type(error).__name__, str(error))
+            reason = error.reason if isinstance(error, Rejected) else type(error).__name__
+            self._fail(_object(task), _RANKS[type(task)][1], reason, str(error))
         else:
-            if after is not None:
-                self._plan(after, entry.read_at)
+            self._done(task, done, began)
+            if done.seen is not None:
+                self._plan(done.seen, entry.read_at)
 
-    def _perform(self, task: plan.Action, seen: Seen | None, began: float) -> Seen | None:
-        """Do it, and answer what is seen of the At afterwards."""
-        cluster = self._cluster
+    def _perform(self, task: plan.Action, seen: Seen | None) -> Done:
         if isinstance(task, plan.ReleasePod):
-            pod = Pod(cluster.release_pod(task.pod))
-            self._changed("release pod", task.pod.namespace, task.pod.at_name, pod.name, "", began)
-            return seen and replace(seen, pods=_replaced(seen.pods, pod))
+            return perform.release_pod(self._cluster, task, seen)
         if seen is None:
             raise AssertionError(f"{task} without its At")
-        at = seen.at
-        if isinstance(task, plan.DeletePod):
-            cluster.delete_pod(task.pod)
-            self._changed("delete pod", at.namespace, at.name, task.pod.name, "", began)
-            return replace(seen, pods=tuple(pod for pod in seen.pods if pod is not task.pod))
-        if isinstance(task, plan.UpdateStatus):
-            written = At(cluster.update_status(at, task.status))
-            phase, reason = task.status["phase"], task.status.get("reason", "")
-            self._changed("set status", at.namespace, at.name, phase, reason, began)
-            event = events.of_change(at, task.status, cluster.now())
-            if event is not None:
-                self._push(_Tell(at, event), None, 0.0)
-            return replace(seen, at=written)
-        if isinstance(task, plan.FindPod):
-            pod_found = self._find_pod(at.namespace, task.name)
-            if pod_found and pod_found.at_uid == at.uid:
-                return replace(seen, pods=(*seen.pods, pod_found))
-            return replace(seen, absent=seen.absent | {task.name})
-        return self._try_pod(task, seen, began)
+        match task:
+            case plan.CreatePod():
+                return perform.create_pod(self._cluster, task, seen)
+            case plan.FindPod():
+                return perform.find_pod(self._cluster, task, seen)
+            case plan.UpdateStatus():
+                return perform.update_status(self._cluster, task, seen)
+            case plan.DeletePod():
+                return perform.delete_pod(self._cluster, task, seen)
+            case plan.Preflight():
+                return perform.preflight(self._cluster, task, seen)
 
-    def _try_pod(
-        self, task: plan.CreatePod | plan.Preflight, seen: Seen, began: float
-    ) -> Seen | None:
-        at, name = seen.at, str(task.manifest["metadata"]["name"])
-        dry_run = isinstance(task, plan.Preflight)
+    def _read_again(self, task: plan.CreatePod, seen: Seen | None) -> None:
+        read_at = time.monotonic()
         try:
-            created = Pod(self._cluster.create_pod(task.manifest, dry_run=dry_run))
-        except Rejected as error:
-            if error.code == 409 and error.reason == "AlreadyExists":
-                return self._with_pod_in_the_way(seen, name)
-            if not _about_the_pod(error):
-                raise
-            reason = "PreflightRejected" if dry_run else "StartRejected"
-            return replace(seen, checked=True, refusal=Refusal(reason, error.message))
-        if dry_run:
-            return replace(seen, checked=True)
-        detail = f"due {task.manifest['metadata']['annotations'][api.SCHEDULED_TIME]}"
-        self._changed("create pod", at.namespace, at.name, name, detail, began)
-        return replace(seen, pods=(*seen.pods, created))
-
-    def _with_pod_in_the_way(self, seen: Seen, name: str) -> Seen | None:
-        """The name is taken: by this run's own Pod, that another pass created, or by a foreign."""
-        pod = self._find_pod(seen.at.namespace, name)
-        if pod is None:  # Gone again. What became of it shows in the lists of the next pass.
-            self._leave()
-            return None
-        if pod.at_uid == seen.at.uid:
-            return replace(seen, pods=(*seen.pods, pod))
-        message = f"a Pod {name} that is not this At's is in the way; delete it or rename the At"
-        return replace(seen, checked=True, refusal=Refusal("PodNameTaken", message))
-
-    def _find_pod(self, namespace: str, name: str) -> Pod | None:
-        try:
-            return Pod(self._cluster.pod(namespace, name))
+            fresh = At(self._cluster.at(task.at.namespace, task.at.name))
         except Rejected as error:
             if error.code == 404:
-                return None
+                raise Overtaken from error
             raise
-
-    def _read_again(self, at: At, seen: Seen | None) -> None:
-        read_at = time.monotonic()
-        fresh = At(self._cluster.at(at.namespace, at.name))
-        if seen is None or fresh.uid != at.uid:
-            self._leave()
-            return
+        if seen is None or fresh.uid != task.at.uid:
+            raise Overtaken
         self._plan(replace(seen, at=fresh), read_at)
 
     def _tell(self, task: _Tell) -> None:
@@ -301,20 +289,17 @@ class Applier:
             # Events are for people who look; the status, already written, has it all.
             _log.debug("Event not created: %s", error)
 
-    def _changed(
-        self, action: str, namespace: str, at: str, target: str, detail: str, began: float
-    ) -> None:
-        change = Change(action, namespace, at, target, detail, time.monotonic() - began)
+    def _done(self, task: plan.Action, done: Done, began: float) -> None:
+        if done.event is not None:
+            self._push(_Tell(done.event), None, 0.0)
+        if not done.target:
+            return
+        at, verb = _object(task), _RANKS[type(task)][1]
+        seconds = time.monotonic() - began
+        change = Change(verb, at.namespace, at.name, done.target, done.detail, seconds)
         with self._turn:
             self.results.changes.append(change)
             self._report(change)
-
-    def _fail_task(self, task: plan.Action, reason: str, message: str) -> None:
-        if isinstance(task, plan.ReleasePod | plan.DeletePod):
-            at = At({"metadata": {**task.pod.raw["metadata"], "name": task.pod.at_name}})
-        else:
-            at = task.at
-        self._fail(at, _VERBS[type(task)], reason, message)
 
     def _fail(self, at: At, action: str, reason: str, message: str) -> None:
         failure = Failure(at.namespace, at.name, action, reason, message)
@@ -331,14 +316,8 @@ class Applier:
             self.results.deferred += 1
 
 
-def _about_the_pod(error: Rejected) -> bool:
-    """Whether the answer judges this Pod: validation, admission, quota, a webhook that is broken.
-
-    A webhook that can't be called shows as 500 InternalError (admissionregistration.k8s.io,
-    failurePolicy: Fail).
-    """
-    return error.code in {400, 403, 404, 409, 413, 422, 500}
-
-
-def _replaced(pods: tuple[Pod, ...], pod: Pod) -> tuple[Pod, ...]:
-    return tuple(pod if each.uid == pod.uid else each for each in pods)
+def _object(task: plan.Action) -> At:
+    """The At that a task is about, as far as it is known."""
+    if isinstance(task, plan.ReleasePod | plan.DeletePod):
+        return At({"metadata": {"namespace": task.pod.namespace, "name": task.pod.at_name}})
+    return task.at

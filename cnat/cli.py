@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from cnat import __version__, logs, schedule
+from cnat import __version__, logs, schedule, shard
 from cnat.apply import Applier, Change, Failure
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected, Source, Unreachable
 from cnat.deadline import Deadline
@@ -81,10 +81,11 @@ def _run(flags: argparse.Namespace) -> int:
     applier = Applier(
         cluster,
         deadline,
-        1 if dry_run else flags.concurrency,
+        concurrency=1 if dry_run else flags.concurrency,
         report=_silent if dry_run else logs.log,
+        linger=flags.linger,
     )
-    results = reconcile(cluster, applier, whole=flags.selector is None, mine=lambda _: True)
+    results = reconcile(cluster, applier, whole=flags.selector is None, shard=flags.shard)
     report = Report(results, cluster.now(), dry_run)
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
@@ -126,6 +127,10 @@ def _check_together(flags: argparse.Namespace) -> None:
         raise UsageError("--now is for planning: add --dry-run (or use --local)")
     if flags.detailed_exitcode and not flags.dry_run:
         raise UsageError("--detailed-exitcode tells about a plan: add --dry-run")
+    if flags.linger and (flags.dry_run or flags.now):
+        raise UsageError(
+            "--linger waits for instants to come; it makes no sense with --dry-run, -f or --now"
+        )
     if flags.all_namespaces:
         flags.namespace = None
 
@@ -216,6 +221,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _shard(text: str) -> shard.Shard:
+    try:
+        return shard.parse(text, os.environ)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="cnat-reconcile",
@@ -279,6 +291,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     limits.add_argument(
         "--page-size", type=_positive, default=500, metavar="N", help="objects a list page (500)"
+    )
+
+    limits.add_argument(
+        "--linger",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="then stay this long, and start what falls due meanwhile at its very instant",
+    )
+    limits.add_argument(
+        "--shard",
+        type=_shard,
+        default=shard.Shard(),
+        metavar="I/N",
+        help="only share I of N, numbered from 0, of the Ats; auto/N in an Indexed Job",
     )
 
     output = parser.add_argument_group("output")

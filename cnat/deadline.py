@@ -22,6 +22,10 @@ class Deadline:
     def passed(self) -> bool:
         return self.remaining == 0.0
 
+    def extend(self, seconds: float) -> None:
+        """Make it pass `seconds` from now, unless it was ended early."""
+        self._at = time.monotonic() + seconds
+
     def expire(self) -> None:
         """Make it pass now: what is in flight is finished, nothing more is begun."""
         self._expired.set()

@@ -118,6 +118,14 @@ def cannot_start(at: At) -> bool:
     return record.get("phase") == "Pending" and "reason" in record
 
 
+def armed_for(at: At) -> datetime | None:
+    """The instant that the At is armed for, in UTC; None if it isn't waiting for one."""
+    record = at.status
+    if record.get("phase") != "Pending" or "reason" in record:
+        return None
+    return api.moment(record.get("scheduledTime"))
+
+
 def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
     """A run that the status calls Running, and whose Pod isn't among the listed.
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from cnat.api import At, Pod
 from cnat.apply import Applier, Failure, Results
 from cnat.cluster import Cluster, ClusterError
+from cnat.shard import Shard
+
+_ALL = Shard()
 
 
 def reconcile(
-    cluster: Cluster, applier: Applier, *, whole: bool, mine: Callable[[str], bool]
+    cluster: Cluster, applier: Applier, *, whole: bool = True, shard: Shard = _ALL
 ) -> Results:
     """List, plan page by page, apply; and answer what was done.
 
@@ -22,7 +24,7 @@ def reconcile(
     Args:
         whole: all Ats of the namespaces in question are listed, no selector leaves some out.
             Only then does a missing At mean that its Pods are orphans.
-        mine: whether this pass answers for the At with that uid.
+        shard: the share of the Ats that this pass answers for.
 
     Raises:
         ClusterError: the lists can't be read. Once Ats have been planned, they are done first,
@@ -33,7 +35,7 @@ def reconcile(
         for raw in page:
             pod = Pod(raw)
             uid = pod.at_uid
-            if uid is not None and mine(uid):
+            if uid is not None and uid in shard:
                 pods.setdefault(uid, []).append(pod)
     results = applier.results
     try:
@@ -41,7 +43,7 @@ def reconcile(
             read_at = time.monotonic()
             for raw in page:
                 at = At(raw)
-                if mine(at.uid):
+                if at.uid in shard:
                     results.ats += 1
                     applier.put(at, tuple(pods.pop(at.uid, ())), read_at)
     except ClusterError as error:

@@ -60,7 +60,7 @@ class World(Protocol):
 def run_pass(cluster: Cluster, timeout: float = 30.0) -> Results:
     """One pass, as the command makes it."""
     applier = Applier(cluster, Deadline(timeout), concurrency=4, report=lambda _: None)
-    return reconcile(cluster, applier, whole=True, mine=lambda _: True)
+    return reconcile(cluster, applier)
 
 
 def resource_versions(world: World, *ats: str) -> dict[str, str]:
