@@ -91,7 +91,8 @@ class ControlPlane:
 
         Args:
             token: Bearer token, for example one of ``kubectl create token``.
-            server: Base URL of a proxy in between; the API server's own if None.
+            server: Base URL of a proxy in between; the API server's own if None. To an ``http:``
+                one kubectl sends no token; the Python client does.
             namespace: The context's namespace.
             path: The file to write.
         """
@@ -118,7 +119,7 @@ def running(
     Args:
         assets: Directory of the executables.
         manifests: Files to apply before the controllers start. The place for CRDs: the garbage
-            collector looks for new kinds when it starts, and then only every 30 s.
+            collector looks for kinds when it starts, and then only every 30 s.
         apiserver_args: Further flags of kube-apiserver.
         controller_manager_args: Further flags of kube-controller-manager.
         keep_logs: Asked at the end; True keeps the logs although nothing went wrong here (say,
@@ -154,8 +155,7 @@ def running(
                 audit_log=layout.audit_log,
                 processes=processes,
             )
-            for manifest in manifests:
-                control_plane.kubectl("apply", f"--filename={manifest}")
+            _apply(manifests, control_plane)
             _start_controllers(control_plane, layout, kubeconfigs, controller_manager_args)
             yield control_plane
             processes.check()
@@ -183,6 +183,13 @@ def _start_api(
         assets / "kube-apiserver", (*commands.kube_apiserver(layout), *args)
     )
     wait_until_ok(f"{layout.server}/readyz", apiserver, ca_file=layout.ca_file, token=token)
+
+
+def _apply(manifests: Sequence[Path], control_plane: ControlPlane) -> None:
+    for manifest in manifests:
+        control_plane.kubectl("apply", f"--filename={manifest}")
+    if crds := control_plane.kubectl("get", "crd", "--output=name").stdout.split():
+        control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", *crds)
 
 
 def _start_controllers(
