@@ -55,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.configure(flags.log_format, flags.verbose)
         return _run(flags)
     except UsageError as error:
-        parser.print_usage(sys.stderr)
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"{parser.prog}: {error}\nSee '{parser.prog} --help'.", file=sys.stderr)
         return EXIT_USAGE
     except ClusterError as error:
         _log.debug("The pass ended here:", exc_info=error)
@@ -173,8 +172,9 @@ def _cluster(
     try:
         connection = live.connect(flags.kubeconfig, flags.context, flags.concurrency)
     except live.NotConfigured as error:
-        named = flags.kubeconfig or flags.context
-        raise (UsageError if named else Unreachable)(str(error)) from error
+        if flags.kubeconfig or flags.context:
+            raise UsageError(str(error)) from error
+        raise
     cluster = live.LiveCluster(
         connection,
         deadline,
@@ -202,8 +202,10 @@ def _verdict(error: ClusterError) -> tuple[int, str]:
             )
         if not error.transient:
             return EXIT_FAILED, str(error)
-    if isinstance(error, Unreachable | OutOfTime | Rejected):
-        return EXIT_UNREACHABLE, f"no answer from the API server: {error}"
+    if isinstance(error, Unreachable):
+        return EXIT_UNREACHABLE, str(error)
+    if isinstance(error, OutOfTime | Rejected):
+        return EXIT_UNREACHABLE, f"the API server does not answer in time: {error}"
     return EXIT_FAILED, str(error)
 
 

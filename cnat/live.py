@@ -31,7 +31,7 @@ _ATS = f"/apis/{api.GROUP}/{api.VERSION}"
 _EVENTS = "/apis/events.k8s.io/v1"
 
 
-class NotConfigured(Exception):
+class NotConfigured(Unreachable):
     """No usable cluster configuration. The text says what was looked for."""
 
 
@@ -49,22 +49,33 @@ def connect(kubeconfig: str | None, context: str | None, connections: int) -> cl
             configured at all.
     """
     configuration = client.Configuration()
-    wanted = kubeconfig or os.environ.get("KUBECONFIG")
+    wanted = kubeconfig or os.environ.get("KUBECONFIG") or ""
+    default = Path("~/.kube/config").expanduser()
     try:
-        if wanted or context or Path("~/.kube/config").expanduser().exists():
-            config.load_kube_config(wanted, context, client_configuration=configuration)
+        if wanted or context or default.exists():
+            config.load_kube_config(wanted or None, context, client_configuration=configuration)
         else:
             config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException as error:
-        raise NotConfigured(
-            f"no usable cluster configuration: {error}; give --kubeconfig or --context, set "
-            "KUBECONFIG, or plan without a cluster by -f FILE"
-        ) from error
+        raise NotConfigured(_why_not(wanted or str(default), context, error)) from error
     configuration.retries = False  # One place retries: LiveCluster, which knows the deadline.
     configuration.connection_pool_maxsize = connections
     connection = client.ApiClient(configuration)
     connection.user_agent = f"cnat/{__version__}"
     return connection
+
+
+def _why_not(files: str, context: str | None, error: Exception) -> str:
+    existing = [path for path in files.split(os.pathsep) if Path(path).exists()]
+    if existing:
+        about = f" (context {context!r})" if context else ""
+        return f"the kubeconfig {files}{about} can't be used: {error}"
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return f"the in-cluster configuration can't be used: {error}"
+    return (
+        f"no cluster is configured: {files} does not exist and this is no Pod; give --kubeconfig "
+        "FILE, set KUBECONFIG, or plan without a cluster by -f FILE"
+    )
 
 
 class LiveCluster:
@@ -209,17 +220,21 @@ class LiveCluster:
         self._connection.update_params_for_auth(
             headers, [], ["BearerToken"], path, method, body, request_auth=None
         )
-        url = self._connection.configuration.host + path
+        host = self._connection.configuration.host
         sent = time.time()
         try:
             answer = self._connection.rest_client.request(
-                method, url, headers, body, _request_timeout=min(timeout, remaining)
+                method, host + path, headers, body, _request_timeout=min(timeout, remaining)
             )
             content = answer.read()
         except client.ApiException as error:  # The client's word for a TLS failure.
-            raise Unreachable(f"{self._connection.configuration.host}: {error.reason}") from error
+            raise Unreachable(
+                f"cannot reach {self._connection.configuration.host}: {error.reason}"
+            ) from error
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"{self._connection.configuration.host}: {_cause(error)}") from error
+            raise Unreachable(
+                f"cannot reach {self._connection.configuration.host}: {_cause(error)}"
+            ) from error
         self.clock.observe(answer.headers.get("Date"), sent, time.time())
         try:
             document: dict[str, Any] = json.loads(content)
