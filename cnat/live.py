@@ -270,7 +270,7 @@ def _worth_retrying(error: BaseException) -> bool:
     return isinstance(error, Unreachable) or (isinstance(error, Rejected) and error.transient)
 
 
-_backoff = tenacity.wait_exponential_jitter(initial=0.1, max=5.0, jitter=0.1)
+_backoff = tenacity.wait_exponential(multiplier=0.1, max=5.0) + tenacity.wait_random(0.0, 0.1)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

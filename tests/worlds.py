@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from cnat.local import LocalCluster
 from kubernetes import client
 
 from cnat import api, live
 from cnat.apply import Applier, Results
 from cnat.cluster import Cluster, Rejected
 from cnat.deadline import Deadline
+from cnat.local import LocalCluster
 from cnat.reconciler import reconcile
 from tests.controlplane.server import ControlPlane
 
@@ -48,6 +48,7 @@ class World(Protocol):
     def apply(self, manifest: Manifest) -> None: ...
     def delete_at(self, name: str) -> None: ...
     def at(self, name: str) -> Manifest: ...
+    def set_at_status(self, name: str, status: Mapping[str, Any] | None) -> None: ...
     def pods(self) -> list[Manifest]: ...
     def events(self) -> list[Manifest]: ...
     def create_pod(self, manifest: Manifest) -> None: ...
@@ -91,6 +92,9 @@ class EmbeddedWorld:
 
     def at(self, name: str) -> Manifest:
         return dict(self.store().at(self.namespace, name))
+
+    def set_at_status(self, name: str, status: Mapping[str, Any] | None) -> None:
+        self.store().update_status(api.At(self.at(name)), status or {})
 
     def pods(self) -> list[Manifest]:
         return [dict(pod) for page in self.store().pods() for pod in page]
@@ -199,6 +203,11 @@ class RealWorld:
 
     def at(self, name: str) -> Manifest:
         return self.request("GET", f"{self.ats}/{name}")
+
+    def set_at_status(self, name: str, status: Mapping[str, Any] | None) -> None:
+        content_type = "application/merge-patch+json"
+        path = f"{self.ats}/{name}/status"
+        self.request("PATCH", path, {"status": status}, content_type=content_type)
 
     def pods(self) -> list[Manifest]:
         selector = quote(api.POD_SELECTOR)
