@@ -1,8 +1,35 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+.PHONY: help demo test lint pytest controlplane schemas clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.ready ## Run the first sample on the embedded store, and show each step
+	@$(BIN)/python -m tests.demo
+
+test: lint pytest ## Everything: style, types, and the tests on both clusters
+
+lint: .venv/.ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+pytest: .venv/.ready
+	$(BIN)/python -m pytest
+
+controlplane: .venv/.ready ## Start a real control plane, print its KUBECONFIG, stay until Ctrl-C
+	@$(BIN)/python -m tests.controlplane --filename kustomize/crd/ats.cnat.programming-kubernetes.info.yaml
+
+schemas: .venv/.ready ## Generate the CRD and the JSON Schema anew
+	$(BIN)/python schemas/generate.py
+
+clean: ## Remove what make has made in this folder
+	rm -rf .venv .demo dist
+
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
-	touch $@
+	@touch $@
