@@ -21,7 +21,7 @@ from cnat.plan import Seen
 # An At that was read longer ago than this is read again before its Pod is created. Within this
 # time another pass would have to start the run, see it end, record it and have its Pod deleted
 # for the create to succeed a second time.
-FRESH_SECONDS = 10.0
+FRESH_SECONDS = 20.0
 
 # Seconds that a start which falls due at the end of the linger window may still take.
 _LAST_START_SECONDS = 10.0

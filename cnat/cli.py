@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from cnat import __version__, logs, schedule, shard
+from cnat import __version__, logs, schedule, selector, shard
 from cnat.apply import Applier, Change, Failure
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected, Source, Unreachable
 from cnat.deadline import Deadline
@@ -144,10 +144,10 @@ def _cluster(
     # Each kind of cluster has dependencies that are slow to import and not needed by the others.
     source: Source
     if flags.filename:
-        from cnat import manifests
+        from cnat import manifests, snapshot
 
         documents = [entry for path in flags.filename for entry in manifests.read(path)]
-        source = manifests.Snapshot(
+        source = snapshot.Snapshot(
             documents,
             now or (lambda: datetime.now(UTC)),
             namespace=flags.namespace,
@@ -164,6 +164,7 @@ def _cluster(
             namespace=flags.namespace,
             selector=flags.selector,
             page_size=flags.page_size,
+            dry_run=bool(flags.dry_run),
         )
         unreadable += [str(problem) for problem in embedded.problems]
         return Rehearsal(embedded, now) if flags.dry_run else embedded
@@ -230,6 +231,14 @@ def _shard(text: str) -> shard.Shard:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _selector(text: str) -> str:
+    try:
+        selector.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="cnat-reconcile",
@@ -274,6 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument(
         "-l",
         "--selector",
+        type=_selector,
         metavar="SELECTOR",
         help="only those with these labels; Pods of deleted Ats are then not looked after",
     )

@@ -38,9 +38,10 @@ def reconcile(
             if uid is not None and uid in shard:
                 pods.setdefault(uid, []).append(pod)
     results = applier.results
+    # All pages show the cluster as it is now: their continue tokens stand for one snapshot.
+    read_at = time.monotonic()
     try:
         for page in cluster.ats():
-            read_at = time.monotonic()
             for raw in page:
                 at = At(raw)
                 if at.uid in shard:
