@@ -6,6 +6,7 @@ reports how it ended. cnat itself never runs anything.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def main() -> None:
 def _run(container: dict[str, Any]) -> dict[str, Any]:
     """Run a container's command, as its kubelet would from `/`, and answer the Pod's status."""
     began = datetime.now(UTC)
-    print(f"$ cd / && {' '.join(container['command'])}", flush=True)
+    print(f"$ cd / && {shlex.join(container['command'])}", flush=True)
     code = subprocess.run(container["command"], cwd="/", check=False).returncode
     ended = {
         "exitCode": code,
