@@ -1,9 +1,7 @@
-"""Actions applied: in which order, how many at once, and until when."""
+"""Actions applied, each with what follows from it, several at once."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
 import threading
 import time
@@ -12,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from cnat import perform, plan
+from cnat.agenda import Agenda, Order
 from cnat.api import At, Malformed, Manifest, Pod
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected
 from cnat.deadline import Deadline
@@ -22,11 +21,6 @@ from cnat.plan import Seen
 # time another pass would have to start the run, see it end, record it and have its Pod deleted
 # for the create to succeed a second time.
 FRESH_SECONDS = 20.0
-
-# Seconds that a start which falls due at the end of the linger window may still take.
-_LAST_START_SECONDS = 10.0
-# Seconds between two looks at the deadline, which a signal may have ended, while lingering.
-_LOOK_SECONDS = 0.2
 
 _log = logging.getLogger(__name__)
 
@@ -66,18 +60,26 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
+class _Look:
+    """Read an At again, whose instant has come since it was read."""
+
+    at: At
+
+
+@dataclass(frozen=True, slots=True)
 class _Tell:
     """An Event to create; the best effort part of a status write."""
 
     event: Manifest
 
 
-_Task = plan.Action | _Tell
+_Task = plan.Action | _Look | _Tell
 
 # What each task is called, and its rank: starting runs comes before all book-keeping, and what
 # only informs comes last.
 _RANKS: dict[type[_Task], tuple[int, str]] = {
     plan.CreatePod: (0, "create pod"),
+    _Look: (0, "read again"),
     plan.FindPod: (1, "find pod"),
     plan.UpdateStatus: (1, "set status"),
     plan.ReleasePod: (2, "release pod"),
@@ -87,14 +89,13 @@ _RANKS: dict[type[_Task], tuple[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Entry:
-    """A task in the queue, ordered by its key: rank, refused before, due time, arrival."""
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A task with what it was planned from; `read_at` is when, by `time.monotonic()`."""
 
-    key: tuple[int, bool, float, int]
-    task: _Task = field(compare=False)
-    seen: Seen | None = field(compare=False)
-    read_at: float = field(compare=False)  # time.monotonic() when the At was read
+    task: _Task
+    seen: Seen | None
+    read_at: float
 
 
 class Applier:
@@ -124,12 +125,8 @@ class Applier:
         self._concurrency = concurrency
         self._report = report
         self._linger = linger
-        self._lingering = False
-        self._queue: list[_Entry] = []
-        self._waiting: list[tuple[float, int, Seen]] = []  # due times as POSIX seconds
-        self._number = itertools.count()
-        self._busy = 0
-        self._turn = threading.Condition()
+        self._agenda: Agenda[_Work] = Agenda(cluster.now, deadline, linger)
+        self._telling = threading.Lock()
 
     def put(self, at: At, pods: tuple[Pod, ...], read_at: float) -> None:
         """Queue what is to be done first for an At, if anything.
@@ -147,7 +144,7 @@ class Applier:
 
     def run(self) -> None:
         """Work until nothing is left to do, or to wait for. Our own bugs propagate."""
-        workers = min(self._concurrency, len(self._queue) + len(self._waiting))
+        workers = min(self._concurrency, len(self._agenda))
         if not workers:
             return
         with ThreadPoolExecutor(workers) as pool:
@@ -163,8 +160,8 @@ class Applier:
                 status = seen.at.status
                 reason, message = str(status["reason"]), str(status.get("message", ""))
                 self._fail(seen.at, "start", reason, message)
-            elif self._linger:
-                self._wait_for(seen)
+            elif self._linger and (instant := plan.armed_for(seen.at)):
+                self._agenda.put_for(instant, _Work(_Look(seen.at), seen, read_at))
         except Malformed as error:
             self._fail(seen.at, "plan", "Malformed", f"{error}; correct or remove it by hand")
 
@@ -175,61 +172,17 @@ class Applier:
             # Ten thousand that can't start must not hold up the one that can.
             refused = plan.cannot_start(task.at)
         rank, _ = _RANKS[type(task)]
-        with self._turn:
-            key = (rank, refused, due, next(self._number))
-            heapq.heappush(self._queue, _Entry(key, task, seen, read_at))
-            self._turn.notify()
-
-    def _wait_for(self, seen: Seen) -> None:
-        """Keep an armed At in mind that may fall due before the linger window closes."""
-        due = plan.armed_for(seen.at)
-        horizon = self._cluster.now().timestamp() + self._linger
-        if not self._lingering:
-            horizon += self._deadline.remaining
-        if due is not None and due.timestamp() <= horizon:
-            with self._turn:
-                heapq.heappush(self._waiting, (due.timestamp(), next(self._number), seen))
+        self._agenda.put(Order(rank, refused, due), _Work(task, seen, read_at))
 
     def _work(self) -> None:
-        while (entry := self._next()) is not None:
+        while (work := self._agenda.take()) is not None:
             try:
-                self._do(entry)
+                self._do(work)
             finally:
-                with self._turn:
-                    self._busy -= 1
-                    self._turn.notify_all()
+                self._agenda.done()
 
-    def _next(self) -> _Entry | None:
-        """The next entry to do, waiting for one if there may be more; None when all is done."""
-        with self._turn:
-            while True:
-                now = self._cluster.now().timestamp()
-                while self._waiting and self._waiting[0][0] <= now:
-                    # Read long ago, as far as its start is concerned: it is read again.
-                    self._plan(heapq.heappop(self._waiting)[2], -FRESH_SECONDS)
-                if self._queue:
-                    self._busy += 1
-                    return heapq.heappop(self._queue)
-                if not self._busy:
-                    self._close(now)
-                    if not self._waiting:
-                        self._turn.notify_all()
-                        return None
-                pause = self._waiting[0][0] - now if self._waiting else None
-                self._turn.wait(None if pause is None else min(pause, _LOOK_SECONDS))
-
-    def _close(self, now: float) -> None:
-        """The pass is over: keep waiting only for what falls due in the linger window."""
-        if self._deadline.passed:
-            self._waiting.clear()
-        elif not self._lingering:
-            self._lingering = True
-            self._deadline.extend(self._linger + _LAST_START_SECONDS)
-            self._waiting = [entry for entry in self._waiting if entry[0] <= now + self._linger]
-            heapq.heapify(self._waiting)
-
-    def _do(self, entry: _Entry) -> None:
-        task, seen, began = entry.task, entry.seen, time.monotonic()
+    def _do(self, work: _Work) -> None:
+        task, seen, began = work.task, work.seen, time.monotonic()
         if isinstance(task, _Tell):
             self._tell(task)
             return
@@ -237,8 +190,10 @@ class Applier:
             self._defer()
             return
         try:
-            if isinstance(task, plan.CreatePod) and began - entry.read_at > FRESH_SECONDS:
-                self._read_again(task, seen)
+            if isinstance(task, _Look) or (
+                isinstance(task, plan.CreatePod) and began - work.read_at > FRESH_SECONDS
+            ):
+                self._read_again(task.at, seen)
                 return
             done = self._perform(task, seen)
         except Overtaken:
@@ -251,7 +206,7 @@ class Applier:
         else:
             self._done(task, done, began)
             if done.seen is not None:
-                self._plan(done.seen, entry.read_at)
+                self._plan(done.seen, work.read_at)
 
     def _perform(self, task: plan.Action, seen: Seen | None) -> Done:
         if isinstance(task, plan.ReleasePod):
@@ -270,15 +225,15 @@ class Applier:
             case plan.Preflight():
                 return perform.preflight(self._cluster, task, seen)
 
-    def _read_again(self, task: plan.CreatePod, seen: Seen | None) -> None:
+    def _read_again(self, at: At, seen: Seen | None) -> None:
         read_at = time.monotonic()
         try:
-            fresh = At(self._cluster.at(task.at.namespace, task.at.name))
+            fresh = At(self._cluster.at(at.namespace, at.name))
         except Rejected as error:
             if error.code == 404:
                 raise Overtaken from error
             raise
-        if seen is None or fresh.uid != task.at.uid:
+        if seen is None or fresh.uid != at.uid:
             raise Overtaken
         self._plan(replace(seen, at=fresh), read_at)
 
@@ -297,26 +252,26 @@ class Applier:
         at, verb = _object(task), _RANKS[type(task)][1]
         seconds = time.monotonic() - began
         change = Change(verb, at.namespace, at.name, done.target, done.detail, seconds)
-        with self._turn:
+        with self._telling:
             self.results.changes.append(change)
             self._report(change)
 
     def _fail(self, at: At, action: str, reason: str, message: str) -> None:
         failure = Failure(at.namespace, at.name, action, reason, message)
-        with self._turn:
+        with self._telling:
             self.results.failures.append(failure)
             self._report(failure)
 
     def _leave(self) -> None:
-        with self._turn:
+        with self._telling:
             self.results.left += 1
 
     def _defer(self) -> None:
-        with self._turn:
+        with self._telling:
             self.results.deferred += 1
 
 
-def _object(task: plan.Action) -> At:
+def _object(task: plan.Action | _Look) -> At:
     """The At that a task is about, as far as it is known."""
     if isinstance(task, plan.ReleasePod | plan.DeletePod):
         return At({"metadata": {"namespace": task.pod.namespace, "name": task.pod.at_name}})

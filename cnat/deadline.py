@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 import time
+
+# How long, at most, `Deadline.expire` goes unnoticed by those who wait for something else.
+LOOK_SECONDS = 0.2
 
 
 class Deadline:
-    """A point on the monotonic clock, `seconds` from now; thread-safe."""
+    """A point on the monotonic clock, `seconds` from now; thread-safe.
+
+    It takes no lock: a signal handler may call `expire` at any point of any other method.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
-        self._expired = threading.Event()
+        self._expired = False
 
     @property
     def remaining(self) -> float:
         """Seconds left, 0.0 when it has passed."""
-        return 0.0 if self._expired.is_set() else max(0.0, self._at - time.monotonic())
+        return 0.0 if self._expired else max(0.0, self._at - time.monotonic())
 
     @property
     def passed(self) -> bool:
@@ -28,8 +33,10 @@ class Deadline:
 
     def expire(self) -> None:
         """Make it pass now: what is in flight is finished, nothing more is begun."""
-        self._expired.set()
+        self._expired = True
 
     def sleep(self, seconds: float) -> None:
-        """Sleep that long, or until `expire` is called."""
-        self._expired.wait(seconds)
+        """Sleep that long, or until it has passed."""
+        end = time.monotonic() + seconds
+        while (left := min(end - time.monotonic(), self.remaining)) > 0.0:
+            time.sleep(min(left, LOOK_SECONDS))
