@@ -36,7 +36,7 @@ def kubernetes_version() -> str:
 def destination(environ: Mapping[str, str] = os.environ) -> Path:
     """Return where the executables of exactly these sources are, or will be once built."""
     cache = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    digest = hashlib.sha256(_ldflags().encode())
+    digest = hashlib.sha256(repr(_flags()).encode())
     for name in ("go.mod", "go.sum", "main.go"):
         digest.update((SOURCE / name).read_bytes())
     return cache / "cnat" / f"controlplane-{kubernetes_version()}-{digest.hexdigest()[:12]}"
@@ -59,7 +59,7 @@ def built(
             return target
         announce(
             f"Building Kubernetes {kubernetes_version()} for the tests, once: about 4 minutes on"
-            f" 2 cores and 2.5 GB of disk meanwhile. It will be in {target}"
+            f" 2 cores and 6 GB of disk meanwhile. It will be in {target}"
         )
         # Beside the target, so that the rename which makes it appear whole stays on one disk.
         # What a killed builder left there is removed: the lock says that nobody works on it.
@@ -77,7 +77,7 @@ def built(
     return target
 
 
-def _ldflags() -> str:
+def _flags() -> tuple[str, ...]:
     version = kubernetes_version()
     major, minor, _ = version.removeprefix("v").split(".")
     stamp = {
@@ -87,31 +87,30 @@ def _ldflags() -> str:
         "gitCommit": "unknown",  # a module does not say, and its default breaks user agents
         "gitTreeState": "archive",
     }
-    settings = (
+    settings = " ".join(
         f"-X {package}.{key}={value}"
         for package in _VERSION_PACKAGES
         for key, value in stamp.items()
     )
-    return " ".join(("-s -w", *settings))
+    return (
+        "-mod=readonly",
+        "-trimpath",
+        "-buildvcs=false",
+        # Nobody debugs it: that saves an eighth of the processor time and a tenth of the disk.
+        "-gcflags=all=-dwarf=false",
+        f"-ldflags=-s -w {settings}",
+    )
 
 
 def _compile(executable: Path, scratch: Path, environ: Mapping[str, str]) -> None:
     go = toolchain.go(SOURCE, scratch, environ)
-    command = [
-        str(go.executable),
-        "build",
-        "-mod=readonly",
-        "-trimpath",
-        "-buildvcs=false",
-        f"-ldflags={_ldflags()}",
-        f"-o={executable}",
-        ".",
-    ]
+    temporary = scratch / "tmp"  # not /tmp, which may be a small one in memory
+    temporary.mkdir()
     # People work on the machine meanwhile; it has to be usable.
     result = subprocess.run(
-        command,
+        [str(go.executable), "build", *_flags(), f"-o={executable}", "."],
         cwd=SOURCE,
-        env={**go.environ, "CGO_ENABLED": "0"},
+        env={**go.environ, "CGO_ENABLED": "0", "GOTMPDIR": str(temporary)},
         preexec_fn=lambda: os.nice(10),
         capture_output=True,
         text=True,
