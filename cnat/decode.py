@@ -32,6 +32,7 @@ _WORDS: dict[str, bool | None] = {
 _OCTAL = re.compile(r"[-+]?0[0-7]+")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*|0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_JSON = re.compile(r"\s*[{\[]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_NUMBER = 80
 
@@ -71,7 +72,7 @@ def decode(text: str, first_line: int = 1) -> Any:
 
 def _json(text: str) -> Any:
     """Strict JSON, the fast way. It also takes what YAML can't: `\\ud83d\\ude00` in a string."""
-    if text[:1] not in ("{", "["):
+    if not _JSON.match(text):
         raise ValueError("not JSON")
     value = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)
     if _SURROGATE.search(text):
@@ -110,7 +111,7 @@ def _yaml(text: str, first_line: int) -> Any:
     except yaml.MarkedYAMLError as error:
         raise _error(first_line, error.problem_mark, f"{error.problem}") from None
     except yaml.YAMLError as error:
-        raise DecodeError(f"is not YAML: {error}") from None
+        raise DecodeError(f"is not YAML: {str(error).partition(chr(10))[0]}") from None
     return builder.document
 
 
@@ -126,7 +127,7 @@ class _Open:
     anchor: str | None
     count_before: int
     key: object = _NO_KEY
-    merged: list[dict[str, Any]] = field(default_factory=list)
+    merged: list[Any] = field(default_factory=list)
 
 
 class _Builder:
@@ -155,7 +156,7 @@ class _Builder:
             case yaml.CollectionStartEvent():
                 self._begin(event)
             case yaml.CollectionEndEvent():
-                self._end()
+                self._end(event)
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
@@ -196,11 +197,14 @@ class _Builder:
         self._open.append(_Open(value, event.anchor, self._count))
         self._count += 1
 
-    def _end(self) -> None:
+    def _end(self, event: yaml.CollectionEndEvent) -> None:
         ended = self._open.pop()
         for merged in ended.merged:
-            for key, value in merged.items():
-                ended.value.setdefault(key, value)  # type: ignore[union-attr]
+            for each in merged if isinstance(merged, list) else [merged]:
+                if not isinstance(each, dict):
+                    raise self._error(event, "<< takes a map or a list of maps")
+                for key, value in each.items():
+                    ended.value.setdefault(key, value)  # type: ignore[union-attr]
         if ended.anchor:
             self._anchors[ended.anchor] = ended.value, self._count - ended.count_before
 
@@ -215,10 +219,7 @@ class _Builder:
             parent.key = self._key(event, value, parent.value)
         elif parent.key is _MERGE:
             parent.key = _NO_KEY
-            maps = value if isinstance(value, list) else [value]
-            if not all(isinstance(each, dict) for each in maps):
-                raise self._error(event, "<< takes a map or a list of maps")
-            parent.merged += maps
+            parent.merged.append(value)
         else:
             parent.value[str(parent.key)] = value
             parent.key = _NO_KEY
@@ -228,7 +229,7 @@ class _Builder:
             return _MERGE
         if value is None or isinstance(value, (dict, list)):
             raise self._error(event, "a key must be text")
-        key = value if isinstance(value, str) else json.dumps(value)
+        key = value if isinstance(value, str) else json.dumps(value).removesuffix(".0")
         if key in siblings:
             raise self._error(event, f'the key "{key}" occurs twice')
         return key

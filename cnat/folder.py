@@ -60,9 +60,13 @@ class Folder:
             ClusterError: for any OSError inside.
         """
         try:
-            with self._mutex, (self.path / ".lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                yield
+            with self._mutex:
+                if self._read_only:  # Each file is always a whole one, so reading needs no lock.
+                    yield
+                    return
+                with (self.path / ".lock").open("a") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                    yield
         except OSError as error:
             raise ClusterError(f"{error.filename or self.path}: {error.strerror}") from error
 
@@ -119,14 +123,16 @@ class Folder:
 
     def remove(self, manifest: Manifest) -> None:
         """Remove an object that `get` answered, and its file if there is nothing else in it."""
-        path, number = self._places.pop(key(manifest))
-        file = self._files.pop(path)
+        path, number = self._places[key(manifest)]
+        file = self._files[path]
         parts = file.parts[:number] + file.parts[number + 1 :]
         if parts:
             self._files[path] = self._written(path, parts, file.problems)
             self._index()
-        elif not self._read_only:
+            return
+        if not self._read_only:
             path.unlink()
+        del self._files[path], self._places[key(manifest)]
 
     def write(self, path: Path, parts: Sequence[Part]) -> Stamp | None:
         """Write a file, so that who reads it meanwhile sees the old one or the new one."""
@@ -162,19 +168,23 @@ class Folder:
             )
 
     def _read(self, path: Path, stamp: Stamp) -> _File:
-        parts: list[Part] = []
-        problems: list[Invalid] = []
         try:
-            text = manifests.to_text(path.read_bytes())
-            for piece, found in manifests.pieces(str(path), text):
-                parts += _parts(piece, found, problems)
-            admitted = [self._admitted(part) for part in parts]
+            entries = [
+                entry
+                for piece, found in manifests.pieces(str(path), manifests.text_of(str(path)))
+                for entry in _sorted_out(piece, found)
+            ]
+            problems = tuple(entry for entry in entries if isinstance(entry, Invalid))
+            parts = tuple(entry for entry in entries if not isinstance(entry, Invalid))
+            admitted = tuple(self._admitted(part) for part in parts)
             if admitted == parts:
-                return _File(stamp, tuple(parts), tuple(problems))
+                return _File(stamp, parts, problems)
             return self._written(path, admitted, problems)
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            return _File(stamp, (), (Invalid(str(path), 0, "", str(reason)),))
+            reason = (
+                f"can't be written: {error.strerror}" if isinstance(error, OSError) else str(error)
+            )
+            return _File(stamp, (), (Invalid(str(path), 0, "", reason),))
 
     def _admitted(self, part: Part) -> Part:
         if isinstance(part, str):
@@ -221,14 +231,17 @@ def _created(entry: tuple[Path, int, Document]) -> str:
     return str(entry[2].manifest["metadata"]["creationTimestamp"])
 
 
-def _parts(piece: str, found: Sequence[Document | Invalid], problems: list[Invalid]) -> list[Part]:
-    """What to keep of one document: its Ats and Pods as such, all else as text."""
-    parts: list[Part] = []
-    for entry in found:
-        wrong = [entry] if isinstance(entry, Invalid) else manifests.violations(entry)
-        problems += wrong
-        if isinstance(entry, Invalid):
-            return [piece]
-        offered = manifests.is_at(entry.manifest) or manifests.is_pod(entry.manifest)
-        parts.append(manifests.write(entry.manifest) if wrong or not offered else entry)
-    return parts if any(isinstance(part, Document) for part in parts) else [piece]
+def _sorted_out(piece: str, found: Sequence[Document | Invalid]) -> Iterator[Part | Invalid]:
+    """The parts that one document of a file makes, and what is wrong with it."""
+    readable = [entry for entry in found if isinstance(entry, Document)]
+    if len(readable) < len(found):
+        yield from (entry for entry in found if isinstance(entry, Invalid))
+        yield piece
+        return
+    for entry in readable:
+        refused = manifests.violations(entry)
+        yield from refused
+        if not refused and manifests.is_at_or_pod(entry.manifest):
+            yield entry
+        else:
+            yield piece if len(found) == 1 else manifests.write(entry.manifest)

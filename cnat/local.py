@@ -100,12 +100,8 @@ class LocalCluster:
             return self._find(("Pod", namespace, name))
 
     def create_pod(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        refused = schema.check_pod(manifest)
-        if refused:
-            text = "; ".join(map(str, refused))
-            if any(each.reason.startswith("unknown field") for each in refused):
-                raise Rejected(400, "BadRequest", f"strict decoding error: {text}")
-            raise Rejected(422, "Invalid", f"{api.named(manifest)} is invalid: {text}")
+        if refused := schema.check_pod(manifest):
+            raise _invalid(manifest, refused)
         with self._folder.locked():
             return self._create(manifest, dry_run=dry_run)
 
@@ -134,15 +130,13 @@ class LocalCluster:
             self._folder.write(path, [Document(str(path), 1, "", self._admit(event))])
 
     def apply(self, manifest: Manifest) -> Manifest:
-        """Create an At or Pod, or replace all of it that users decide, as `kubectl apply`.
+        """Create an At, or replace all of it that users decide, as `kubectl apply`.
 
         Raises:
-            Rejected: 422, the schema refuses it.
+            Rejected: the schema refuses it.
         """
-        refused = manifests.violations(Document("", 1, "", manifest))
-        if refused:
-            text = "; ".join(f"{each.field}: {each.reason}" for each in refused)
-            raise Rejected(422, "Invalid", f"{api.named(manifest)} is invalid: {text}")
+        if refused := schema.check_at(manifest):
+            raise _invalid(manifest, refused)
         with self._folder.locked():
             found = self._folder.get(key(completed(manifest, namespace="default")))
             if found is None:
@@ -184,7 +178,7 @@ class LocalCluster:
         metadata = manifest["metadata"]
         namespace, name = str(metadata.get("namespace")), str(metadata.get("name"))
         if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
-            raise Rejected(422, "Invalid", f"{api.named(manifest)} is invalid: no DNS name")
+            raise _invalid(manifest, [schema.Violation("metadata.name", "is no DNS name")])
         return self._folder.path / namespace / resource / f"{name}.yaml"
 
     def _find(self, wanted: Key) -> Manifest:
@@ -237,8 +231,7 @@ class LocalCluster:
         if after == found:
             return found
         after = _counted_up(after)
-        metadata = after["metadata"]
-        if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+        if _gone(after["metadata"]):
             self._folder.remove(found)
         else:
             self._folder.update(after)
@@ -256,14 +249,22 @@ class LocalCluster:
             self._store(found, metadata=deleted)
 
     def _collect_garbage(self) -> None:
-        """Delete the Pods whose At is gone, unless their At may be what can't be read."""
+        """Delete the Pods whose At is gone, and what waited only for a finalizer to go.
+
+        Not while something can't be read: it may be the At in question.
+        """
         if self.problems:
             return
         objects = self._folder.objects()
         owners = {None, *(At(each).uid for each in objects if manifests.is_at(each))}
         for each in objects:
-            if manifests.is_pod(each) and Pod(each).at_uid not in owners:
+            orphaned = manifests.is_pod(each) and Pod(each).at_uid not in owners
+            if orphaned or _gone(each["metadata"]):
                 self._delete(each)
+
+
+def _gone(metadata: Manifest) -> bool:
+    return "deletionTimestamp" in metadata and not metadata.get("finalizers")
 
 
 def _digest(manifest: Manifest) -> str:
@@ -294,6 +295,14 @@ def _patched(target: object, patch: object) -> Any:
         else:
             result[name] = _patched(result.get(name), value)
     return result
+
+
+def _invalid(manifest: Manifest, refused: list[schema.Violation]) -> Rejected:
+    """As the API server refuses it: an unknown field is a bad request already."""
+    text = f"{api.named(manifest)} is invalid: {'; '.join(map(str, refused))}"
+    if any(each.reason.startswith("unknown field") for each in refused):
+        return Rejected(400, "BadRequest", text)
+    return Rejected(422, "Invalid", text)
 
 
 def _already_exists(manifest: Manifest) -> Rejected:

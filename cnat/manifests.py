@@ -77,48 +77,43 @@ def read(path: str) -> Iterator[Document | Invalid]:
     Lists are unwrapped. Whatever can't be read is an Invalid in its place and keeps nothing else
     from being read; nothing is raised.
     """
-    if path == "-":
-        yield from _parse_bytes("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
-        return
     try:
-        files = _files(Path(path))
+        files = _files(path)
     except OSError as error:
         yield Invalid(path, 0, "", f"can't be read: {error.strerror}")
         return
     if not files:
         yield Invalid(path, 0, "", "has no .yaml, .yml or .json file")
     for file in files:
+        source = "<stdin>" if file == "-" else file
         try:
-            with file.open("rb") as stream:
-                content = stream.read(MAX_BYTES + 1)
-        except OSError as error:
-            yield Invalid(str(file), 0, "", f"can't be read: {error.strerror}")
+            text = text_of(file)
+        except ValueError as error:
+            yield Invalid(source, 0, "", str(error))
         else:
-            yield from _parse_bytes(str(file), content)
+            for _, found in pieces(source, text):
+                yield from found
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
+def _files(path: str) -> list[str]:
+    if path == "-" or not Path(path).is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
+    return sorted(
+        str(file) for file in Path(path).iterdir() if file.suffix in _SUFFIXES and not file.is_dir()
+    )
 
 
-def _parse_bytes(source: str, content: bytes) -> Iterator[Document | Invalid]:
-    try:
-        text = to_text(content)
-    except ValueError as error:
-        yield Invalid(source, 0, "", str(error))
-        return
-    for _, found in pieces(source, text):
-        yield from found
-
-
-def to_text(content: bytes) -> str:
-    """The text of a file.
+def text_of(path: str) -> str:
+    """The text of a file, or of standard input (`-`).
 
     Raises:
-        ValueError: more than MAX_BYTES, or not UTF-8.
+        ValueError: it can't be read, is larger than MAX_BYTES, or isn't UTF-8.
     """
+    try:
+        with sys.stdin.buffer if path == "-" else Path(path).open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"can't be read: {error.strerror}") from None
     if len(content) > MAX_BYTES:
         raise ValueError(f"is larger than {MAX_BYTES >> 20} MiB; split it")
     try:
@@ -190,6 +185,10 @@ def _typed(item: Any, items: dict[str, Any]) -> Any:
     if not isinstance(item, dict) or not isinstance(kind, str) or kind == "List":
         return item
     return {"apiVersion": items.get("apiVersion"), "kind": kind.removesuffix("List"), **item}
+
+
+def is_at_or_pod(manifest: Manifest) -> bool:
+    return is_at(manifest) or is_pod(manifest)
 
 
 def violations(document: Document) -> list[Invalid]:

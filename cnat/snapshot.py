@@ -102,7 +102,7 @@ class Snapshot:
                 self.problems.append(entry)
             elif refused := manifests.violations(entry):
                 self.problems += refused
-            elif manifests.is_at(entry.manifest) or manifests.is_pod(entry.manifest):
+            elif manifests.is_at_or_pod(entry.manifest):
                 self._add(entry, namespace or "default")
 
     def _add(self, document: Document, namespace: str) -> None:
