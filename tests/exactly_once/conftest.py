@@ -1,0 +1,50 @@
+"""What the tests of exactly once share, and which of them run only when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.controlplane.server import ControlPlane
+from tests.exactly_once import runner
+from tests.exactly_once.passes import Cluster
+from tests.exactly_once.proxy import FaultProxy
+from tests.exactly_once.witness import Witness
+
+_MARK = "exhaustive"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{_MARK}: takes minutes; runs only with -m {_MARK}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _MARK in config.getoption("markexpr"):
+        return
+    left_out = [item for item in items if item.get_closest_marker(_MARK)]
+    items[:] = [item for item in items if not item.get_closest_marker(_MARK)]
+    config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[runner.Runner]:
+    """Runs of the command, as processes."""
+    with runner.running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    control_plane: ControlPlane,
+    processes: runner.Runner,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Cluster]:
+    """The real control plane behind the fault proxy, and a witness of all Pods."""
+    directory: Path = tmp_path_factory.mktemp("kubeconfigs")
+    witness = Witness(control_plane)
+    try:
+        yield Cluster(processes, FaultProxy(control_plane, directory), witness)
+    finally:
+        witness.close()

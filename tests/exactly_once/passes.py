@@ -1,0 +1,104 @@
+"""Passes with faults, and passes until nothing is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from tests.exactly_once.proxy import Answered, Fault, FaultProxy, Strike
+from tests.exactly_once.runner import Ended, Runner
+from tests.exactly_once.witness import Witness
+
+# No fault may cost more than these until a pass finds nothing to do: one to go on, one that a
+# refusal by mistake has made wait, one to spare.
+ENOUGH = 4
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster as these tests need it: cnat reaches it by a proxy, and somebody counts."""
+
+    runner: Runner
+    proxy: FaultProxy
+    witness: Witness
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass came to."""
+
+    ended: Ended
+    answered: Sequence[Answered]
+    struck: Sequence[Fault]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of its requests, in their order."""
+        return [entry.request.kind for entry in self.answered]
+
+    @property
+    def writes(self) -> list[str]:
+        """The kinds of its writes that took effect."""
+        return [entry.request.kind for entry in self.answered if entry.wrote]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The flags of a pass that matter here."""
+
+    concurrency: int = 1
+    page_size: int = 6
+    timeout: float = 20.0
+
+
+def one(
+    cluster: Cluster,
+    namespace: str,
+    *strikes: Strike,
+    limits: Limits = Limits(),
+    shift: float = 0.0,
+    date_shift: float = 0.0,
+) -> Pass:
+    """Run cnat once, as a process."""
+    with cluster.proxy.session(*strikes, date_shift=date_shift) as session:
+        run = cluster.runner.start(
+            f"--kubeconfig={session.kubeconfig}",
+            f"--namespace={namespace}",
+            f"--concurrency={limits.concurrency}",
+            f"--page-size={limits.page_size}",
+            f"--timeout={limits.timeout}",
+            shift=shift,
+        )
+        session.victim.set_result(run.pid)
+        ended = run.wait()
+    assert "Traceback" not in ended.output, ended.output
+    return Pass(ended, session.answered, session.struck)
+
+
+def until_converged(cluster: Cluster, namespace: str) -> int:
+    """Run cnat until it writes nothing, and answer how often it wrote something."""
+    outputs = []
+    for passes in range(ENOUGH + 1):
+        done = one(cluster, namespace)
+        if not done.writes:
+            return passes
+        outputs.append(done.ended.output)
+    raise AssertionError("it doesn't come to an end:\n" + "\n".join(outputs))
+
+
+@dataclass
+class Overlap:
+    """Several passes at once."""
+
+    cluster: Cluster
+    namespace: str
+    done: list[Pass] = field(default_factory=list)
+
+    def run(self, passes: Sequence[tuple[Limits, Sequence[Strike]]]) -> None:
+        with ThreadPoolExecutor(len(passes)) as pool:
+            started = [
+                pool.submit(one, self.cluster, self.namespace, *strikes, limits=limits)
+                for limits, strikes in passes
+            ]
+            self.done += [each.result() for each in started]
