@@ -1,0 +1,22 @@
+# Build for other platforms as for this one: all dependencies come as wheels, nothing is compiled.
+#
+# The base image is a tag, since a digest is worth something only to somebody who has looked it up.
+# For a release, do that (docker buildx imagetools inspect python:3.13-slim) and give it:
+#   docker build --build-arg PYTHON=python:3.13-slim@sha256:... -t REGISTRY/cnat:VERSION .
+ARG PYTHON=python:3.13-slim
+
+FROM ${PYTHON} AS build
+WORKDIR /src
+COPY requirements.lock ./
+RUN python3 -m venv --without-pip /opt/cnat
+RUN python3 -m pip --python /opt/cnat install --no-deps --require-hashes --only-binary=:all: -r requirements.lock
+COPY reconcile.py /opt/cnat/
+COPY cnat /opt/cnat/cnat
+# The file system is read-only at run time, so what isn't compiled now is compiled at each start.
+RUN python3 -m compileall -q /opt/cnat/cnat
+
+FROM ${PYTHON}
+COPY --from=build /opt/cnat /opt/cnat
+# Numeric, so that the kubelet can tell that it isn't root. Any other uid does as well.
+USER 65532:65532
+ENTRYPOINT ["/opt/cnat/bin/python", "/opt/cnat/reconcile.py"]
