@@ -7,17 +7,14 @@ gone, the garbage collector.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cnat import api, manifests, schema
+from cnat import admission, api, manifests
 from cnat.api import At, Manifest, Pod
 from cnat.cluster import ClusterError, Rejected
 from cnat.folder import Folder
@@ -100,8 +97,7 @@ class LocalCluster:
             return self._find(("Pod", namespace, name))
 
     def create_pod(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        if refused := schema.check_pod(manifest):
-            raise _invalid(manifest, refused)
+        admission.validate_pod(manifest)
         with self._folder.locked():
             return self._create(manifest, dry_run=dry_run)
 
@@ -135,14 +131,13 @@ class LocalCluster:
         Raises:
             Rejected: the schema refuses it.
         """
-        if refused := schema.check_at(manifest):
-            raise _invalid(manifest, refused)
+        admission.validate_at(manifest)
         with self._folder.locked():
             found = self._folder.get(key(completed(manifest, namespace="default")))
             if found is None:
                 return self._create(manifest)
             kept = {name: found["metadata"].get(name) for name in _SERVER_SET}
-            metadata = completed({"metadata": {**manifest["metadata"], **kept}})["metadata"]
+            metadata = {**manifest["metadata"], **kept}
             return self._store(found, metadata=metadata, spec=manifest["spec"])
 
     def delete_at(self, namespace: str, name: str) -> None:
@@ -178,7 +173,7 @@ class LocalCluster:
         metadata = manifest["metadata"]
         namespace, name = str(metadata.get("namespace")), str(metadata.get("name"))
         if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
-            raise _invalid(manifest, [schema.Violation("metadata.name", "is no DNS name")])
+            raise Rejected(422, "Invalid", f"{api.named(manifest)} has no DNS name")
         return self._folder.path / namespace / resource / f"{name}.yaml"
 
     def _find(self, wanted: Key) -> Manifest:
@@ -205,33 +200,15 @@ class LocalCluster:
         return created
 
     def _admit(self, manifest: Manifest) -> Manifest:
-        """What becomes of an object that somebody put into the folder or edited there.
-
-        A resourceVersion says nothing to clients, so it has room for a digest of the spec: by that
-        an edited spec shows, which must be a new generation.
-        """
-        admitted = completed(
-            manifest,
-            namespace="default",
-            uid=str(uuid.uuid4()),
-            creationTimestamp=rfc3339(self.now().replace(microsecond=0)),
-            generation=1,
-            resourceVersion="0",
-        )
-        if not manifest["metadata"].get("uid"):  # As in the API server, nobody else sets a status.
-            admitted.pop("status", None)
-        if manifests.is_pod(admitted):
-            admitted.setdefault("status", {"phase": "Pending"})
-        known = At(admitted).resource_version.partition("-")[2]
-        return admitted if known == _digest(admitted) else _counted_up(admitted)
+        return admission.admitted(manifest, self.now())
 
     def _store(self, found: Manifest, **changed: Any) -> Manifest:
         """Store an object with other `metadata`, `spec` or `status`; or let it go at last."""
-        after = {**found, **changed}
+        after = completed({**found, **changed})
         if after == found:
             return found
-        after = _counted_up(after)
-        if _gone(after["metadata"]):
+        after = admission.counted_up(after)
+        if admission.gone(after):
             self._folder.remove(found)
         else:
             self._folder.update(after)
@@ -259,29 +236,8 @@ class LocalCluster:
         owners = {None, *(At(each).uid for each in objects if manifests.is_at(each))}
         for each in objects:
             orphaned = manifests.is_pod(each) and Pod(each).at_uid not in owners
-            if orphaned or _gone(each["metadata"]):
+            if orphaned or admission.gone(each):
                 self._delete(each)
-
-
-def _gone(metadata: Manifest) -> bool:
-    return "deletionTimestamp" in metadata and not metadata.get("finalizers")
-
-
-def _digest(manifest: Manifest) -> str:
-    spec = json.dumps(manifest.get("spec"), sort_keys=True)
-    return hashlib.sha256(spec.encode()).hexdigest()[:12]
-
-
-def _counted_up(manifest: Manifest) -> dict[str, Any]:
-    """The next resourceVersion, and the next generation if the spec isn't that of the last one."""
-    metadata, digest = manifest["metadata"], _digest(manifest)
-    count, _, known = metadata["resourceVersion"].partition("-")
-    version = f"{int(count) + 1 if count.isdecimal() else 1}-{digest}"
-    generation = metadata["generation"] + (known not in ("", digest))
-    return {
-        **manifest,
-        "metadata": {**metadata, "generation": generation, "resourceVersion": version},
-    }
 
 
 def _patched(target: object, patch: object) -> Any:
@@ -295,14 +251,6 @@ def _patched(target: object, patch: object) -> Any:
         else:
             result[name] = _patched(result.get(name), value)
     return result
-
-
-def _invalid(manifest: Manifest, refused: list[schema.Violation]) -> Rejected:
-    """As the API server refuses it: an unknown field is a bad request already."""
-    text = f"{api.named(manifest)} is invalid: {'; '.join(map(str, refused))}"
-    if any(each.reason.startswith("unknown field") for each in refused):
-        return Rejected(400, "BadRequest", text)
-    return Rejected(422, "Invalid", text)
 
 
 def _already_exists(manifest: Manifest) -> Rejected:

@@ -23,8 +23,11 @@ def key(manifest: Manifest) -> Key:
 
 
 def completed(manifest: Manifest, **defaults: object) -> dict[str, Any]:
-    """A manifest with `defaults` for the metadata that it lacks (null is lacking)."""
-    present = {name: value for name, value in manifest["metadata"].items() if value is not None}
+    """A manifest with `defaults` for the metadata that it lacks.
+
+    To be null or empty is to be lacking: the API server drops both (Go's `omitempty`).
+    """
+    present = {name: value for name, value in manifest["metadata"].items() if value}
     lacking = {name: value for name, value in defaults.items() if name not in present}
     return {**manifest, "metadata": {**present, **lacking}}
 

@@ -314,12 +314,23 @@ def test_an_unknown_field_of_a_pod_is_a_bad_request(tmp_path: Path) -> None:
     assert rejection(lambda: store(tmp_path).create_pod(typo)) == (400, "BadRequest")
 
 
-def test_a_pod_without_containers_is_invalid(tmp_path: Path) -> None:
-    empty = {**pod(), "spec": {}}
-    assert rejection(lambda: store(tmp_path).create_pod(empty)) == (422, "Invalid")
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"containers": [{"name": "c"}]},
+        {"containers": [{"name": "c", "image": "busybox"}] * 2},
+    ],
+    ids=["no container", "no image", "one name twice"],
+)
+def test_a_pod_that_could_not_run_is_invalid(tmp_path: Path, spec: Manifest) -> None:
+    assert rejection(lambda: store(tmp_path).create_pod({**pod(), "spec": spec})) == (
+        422,
+        "Invalid",
+    )
 
 
-@pytest.mark.parametrize("name", ["../p", "a/b", "..", "P", ""])
+@pytest.mark.parametrize("name", ["../p", "a/b", "..", "P"])
 def test_a_name_does_not_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
     assert rejection(lambda: store(tmp_path).create_pod(pod(name))) == (422, "Invalid")
     assert rejection(lambda: store(tmp_path).create_pod(pod(namespace=name))) == (422, "Invalid")
