@@ -16,6 +16,8 @@ from cnat.schedule import rfc3339
 from cnat.schema import Violation
 from cnat.snapshot import completed
 
+_SERVER_SET = ("uid", "generation", "resourceVersion", "creationTimestamp", "deletionTimestamp")
+
 
 def validate_at(manifest: Manifest) -> None:
     """Raises Rejected where the schema refuses it."""
@@ -25,6 +27,15 @@ def validate_at(manifest: Manifest) -> None:
 def validate_pod(manifest: Manifest) -> None:
     """Raises Rejected where the schema refuses it, and for containers that no Pod can have."""
     _refuse(manifest, schema.check_pod(manifest) or list(_container_violations(manifest["spec"])))
+
+
+def reapplied(manifest: Manifest, before: Manifest | None) -> dict[str, Any]:
+    """The manifest, with what users don't decide as it was before (absent when None)."""
+    known = before or {"metadata": {}}
+    server_set = {name: known["metadata"].get(name) for name in _SERVER_SET}
+    again = {**manifest, "metadata": {**manifest["metadata"], **server_set}}
+    again.pop("status", None)
+    return again | ({"status": known["status"]} if "status" in known else {})
 
 
 def admitted(manifest: Manifest, now: datetime) -> dict[str, Any]:

@@ -33,16 +33,23 @@ class _File:
 class Folder:
     """All `.yaml` and `.yml` files in a folder and below it, but not those in `*/events/`.
 
-    Call everything else within `with folder.locked():`.
+    Files with Ats are kept a second time, in `.last/`, as they were last written: to copy a
+    manifest over its file is how users of a folder apply it again, and must not be the end of what
+    is known of the At. Call everything else within `with folder.locked():`.
 
     Args:
         path: an existing folder.
-        admit: adds what a server would add to an object that somebody put there or edited.
+        admit: what a server makes of an object that somebody put there or edited; the second
+            argument is the object of that name that was in the file before, or None.
         read_only: keep all changes to oneself.
     """
 
     def __init__(
-        self, path: Path, admit: Callable[[Manifest], Manifest], *, read_only: bool
+        self,
+        path: Path,
+        admit: Callable[[Manifest, Manifest | None], Manifest],
+        *,
+        read_only: bool,
     ) -> None:
         self.path = path
         self._admit = admit
@@ -82,7 +89,7 @@ class Folder:
     def scan(self) -> None:
         """Take note of what others have done; admit what is new or edited."""
         stamps = {path: stamp for path in self._paths() if (stamp := _stamp(path))}
-        if stamps == {path: file.stamp for path, file in self._files.items()}:
+        if self._files and stamps == {path: file.stamp for path, file in self._files.items()}:
             return
         known = self._files
         self._files = {
@@ -92,6 +99,10 @@ class Folder:
             for path, stamp in stamps.items()
         }
         self._index()
+        for last in (self.path / ".last").rglob("*.y*ml"):
+            path = self.path / last.relative_to(self.path / ".last")
+            if path not in stamps:
+                self._keep(path, ())
 
     def get(self, wanted: Key) -> Manifest | None:
         """The object as it is now, also if somebody edited or moved it since the last `scan`."""
@@ -132,6 +143,7 @@ class Folder:
             return
         if not self._read_only:
             path.unlink()
+            self._keep(path, ())
         del self._files[path], self._places[key(manifest)]
 
     def write(self, path: Path, parts: Sequence[Part]) -> Stamp | None:
@@ -176,7 +188,15 @@ class Folder:
             ]
             problems = tuple(entry for entry in entries if isinstance(entry, Invalid))
             parts = tuple(entry for entry in entries if not isinstance(entry, Invalid))
-            admitted = tuple(self._admitted(part) for part in parts)
+            before = self._before(path, parts)
+            admitted = tuple(
+                part
+                if isinstance(part, str)
+                else replace(
+                    part, manifest=self._admit(part.manifest, before.get(key(part.manifest)))
+                )
+                for part in parts
+            )
             if admitted == parts:
                 return _File(stamp, parts, problems)
             return self._written(path, admitted, problems)
@@ -186,15 +206,32 @@ class Folder:
             )
             return _File(stamp, (), (Invalid(str(path), 0, "", reason),))
 
-    def _admitted(self, part: Part) -> Part:
-        if isinstance(part, str):
-            return part
-        return replace(part, manifest=self._admit(part.manifest))
+    def _before(self, path: Path, parts: Sequence[Part]) -> dict[Key, Manifest]:
+        """The Ats as they were last written, if some in the file are new or put over those."""
+        if all(isinstance(part, str) or part.manifest["metadata"].get("uid") for part in parts):
+            return {}
+        return {
+            key(entry.manifest): entry.manifest
+            for entry in manifests.read(str(self._last(path)))
+            if isinstance(entry, Document)
+            and manifests.is_at(entry.manifest)
+            and not manifests.violations(entry)
+        }
+
+    def _last(self, path: Path) -> Path:
+        return self.path / ".last" / path.relative_to(self.path)
 
     def _written(
         self, path: Path, parts: Sequence[Part], problems: Sequence[Invalid] = ()
     ) -> _File:
+        self._keep(path, parts)
         return _File(self.write(path, parts), tuple(parts), tuple(problems))
+
+    def _keep(self, path: Path, parts: Sequence[Part]) -> None:
+        if any(isinstance(part, Document) and manifests.is_at(part.manifest) for part in parts):
+            self.write(self._last(path), parts)
+        elif not self._read_only:
+            self._last(path).unlink(missing_ok=True)
 
     def _index(self) -> None:
         """Find each object's place. Of two with one name, or one uid, the younger has none."""

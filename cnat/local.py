@@ -25,9 +25,6 @@ from cnat.snapshot import Key, Selection, completed, key
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _GRACE = timedelta(seconds=30)
-_SERVER_SET = frozenset(
-    {"namespace", "uid", "generation", "resourceVersion", "creationTimestamp", "deletionTimestamp"}
-)
 
 
 class LocalCluster:
@@ -133,12 +130,10 @@ class LocalCluster:
         """
         admission.validate_at(manifest)
         with self._folder.locked():
-            found = self._folder.get(key(completed(manifest, namespace="default")))
+            found = self._folder.get(key(manifest))
             if found is None:
                 return self._create(manifest)
-            kept = {name: found["metadata"].get(name) for name in _SERVER_SET}
-            metadata = {**manifest["metadata"], **kept}
-            return self._store(found, metadata=metadata, spec=manifest["spec"])
+            return self._store(found, **admission.reapplied(manifest, found))
 
     def delete_at(self, namespace: str, name: str) -> None:
         """Delete an At, as `kubectl delete`; while it has finalizers, only mark it."""
@@ -190,8 +185,7 @@ class LocalCluster:
         return found
 
     def _create(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        metadata = {**manifest["metadata"], **dict.fromkeys(_SERVER_SET - {"namespace"})}
-        created = self._admit({**manifest, "metadata": metadata})
+        created = self._admit(admission.reapplied(manifest, None))
         path = self._path("ats" if manifests.is_at(created) else "pods", created)
         if self._folder.taken(path, key(created)):
             raise _already_exists(created)
@@ -199,12 +193,14 @@ class LocalCluster:
             self._folder.add(path, created)
         return created
 
-    def _admit(self, manifest: Manifest) -> Manifest:
+    def _admit(self, manifest: Manifest, before: Manifest | None = None) -> Manifest:
+        if before and not manifest["metadata"].get("uid"):
+            manifest = admission.reapplied(manifest, before)
         return admission.admitted(manifest, self.now())
 
     def _store(self, found: Manifest, **changed: Any) -> Manifest:
         """Store an object with other `metadata`, `spec` or `status`; or let it go at last."""
-        after = completed({**found, **changed})
+        after = completed({**found, **changed}, namespace="default")
         if after == found:
             return found
         after = admission.counted_up(after)

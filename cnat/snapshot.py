@@ -17,9 +17,9 @@ Key = tuple[str, str, str]
 
 
 def key(manifest: Manifest) -> Key:
-    """What an At or Pod is found by: kind, namespace, name."""
+    """What an At or Pod is found by: kind, namespace (`default` if it names none), name."""
     metadata = manifest["metadata"]
-    return manifest["kind"], metadata["namespace"], metadata["name"]
+    return manifest["kind"], metadata.get("namespace") or "default", metadata["name"]
 
 
 def completed(manifest: Manifest, **defaults: object) -> dict[str, Any]:

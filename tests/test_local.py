@@ -121,6 +121,29 @@ def test_removing_the_file_deletes_the_object(tmp_path: Path, file: Path) -> Non
     assert rejection(lambda: cluster.at("default", "cnrex")) == (404, "NotFound")
 
 
+def test_a_manifest_put_over_its_file_is_applied_again(tmp_path: Path, file: Path) -> None:
+    known = At(store(tmp_path).update_status(the_at(tmp_path), {"phase": "Pending"}))
+    file.write_text(AT)
+    assert the_at(tmp_path) == known
+
+
+def test_another_spec_put_over_the_file_is_a_new_generation(tmp_path: Path, file: Path) -> None:
+    known = At(store(tmp_path).update_status(the_at(tmp_path), {"phase": "Pending"}))
+    file.write_text(AT.replace("2027", "2028"))
+    after = the_at(tmp_path)
+    assert (after.uid, after.status, after.generation) == (known.uid, known.status, 2)
+
+
+def test_a_file_that_comes_back_after_its_object_was_deleted_is_another(
+    tmp_path: Path, file: Path
+) -> None:
+    known = the_at(tmp_path)
+    file.unlink()
+    assert ats(store(tmp_path)) == []
+    file.write_text(AT)
+    assert the_at(tmp_path).uid != known.uid
+
+
 def test_an_edited_spec_is_a_new_generation(tmp_path: Path, file: Path) -> None:
     before = the_at(tmp_path)
     file.write_text(file.read_text().replace("schedule: '2027", "schedule: '2028"))
@@ -369,10 +392,10 @@ def test_a_status_for_an_at_edited_meanwhile_is_a_conflict(tmp_path: Path, file:
 
 
 def test_a_status_for_an_at_made_anew_is_a_conflict(tmp_path: Path, file: Path) -> None:
-    at = the_at(tmp_path)
+    at, cluster = the_at(tmp_path), store(tmp_path)
+    cluster.delete_at("default", "cnrex")
     file.write_text(AT)
-    attempt = store(tmp_path).update_status
-    assert rejection(lambda: attempt(at, {"phase": "Running"})) == (409, "Conflict")
+    assert rejection(lambda: cluster.update_status(at, {"phase": "Running"})) == (409, "Conflict")
 
 
 def test_a_status_for_an_at_that_is_gone_is_not_found(tmp_path: Path, file: Path) -> None:
