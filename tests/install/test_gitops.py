@@ -1,0 +1,99 @@
+"""Ats as GitOps tools see them: health, and no drift."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from lupa import lua51  # Argo CD's interpreter is of Lua 5.1
+
+from tests.controlplane.server import ControlPlane
+from tests.install import kstatus, situations
+from tests.install.overlay import KUSTOMIZE
+from tests.test_contract import SUCCEEDED
+from tests.worlds import RealWorld, at
+
+Manifest = dict[str, Any]
+
+# Situation: what kstatus computes, and what Argo CD shows (None: it decides without our Lua).
+VERDICTS: dict[str, tuple[str, tuple[str, str] | None]] = {
+    "new": ("Current", ("Progressing", "not seen yet: cnat looks once a minute")),
+    "armed": ("Current", ("Healthy", "starts at 2999-01-01T00:00:00Z")),
+    "suspended": ("Current", ("Suspended", "starts nothing while spec.suspend is true")),
+    "refused": ("Failed", ("Degraded", "Cannot start: pods ")),
+    "no such time": ("Failed", ("Degraded", "Cannot start: ")),
+    "name taken": ("Failed", ("Degraded", "Cannot start: a Pod name-taken-")),
+    "running": ("Current", ("Healthy", "Pod running-")),
+    "not starting": ("Current", ("Progressing", "container 'shell' cannot start: ImagePullBack")),
+    "succeeded": ("Current", ("Healthy", "Pod succeeded-")),
+    "failed": ("Failed", ("Degraded", "Failed: container 'shell' exited with 3")),
+    "missed": ("Failed", ("Degraded", "Missed: not started within 0 s of ")),
+    "lost": ("Failed", ("Degraded", "Failed: Pod lost-")),
+    "edited": ("InProgress", ("Progressing", "not seen yet: cnat looks once a minute")),
+    "deleted": ("Terminating", None),
+}
+
+
+@pytest.fixture(scope="module")
+def ats(control_plane: ControlPlane) -> Iterator[dict[str, Manifest]]:
+    with RealWorld.opened(control_plane) as world:
+        yield situations.arise(world)
+        world.apply(at("deleted", schedule=situations.FUTURE))  # lets it go
+
+
+def argocd(manifest: Manifest) -> tuple[str, str]:
+    """Health as Argo CD finds it: status and message."""
+    lua = lua51.LuaRuntime()
+    lua.globals().obj = lua.table_from(manifest, recursive=True)
+    health = lua.execute((KUSTOMIZE / "components/argocd-health/health.lua").read_text())
+    return health.status, health.message
+
+
+@pytest.mark.parametrize("situation", VERDICTS)
+def test_kstatus_knows_how_an_at_is(ats: dict[str, Manifest], situation: str) -> None:
+    expected, _ = VERDICTS[situation]
+    assert kstatus.compute(ats[situation]) == expected
+
+
+@pytest.mark.parametrize("situation", [name for name, (_, health) in VERDICTS.items() if health])
+def test_argo_cd_shows_how_an_at_is(ats: dict[str, Manifest], situation: str) -> None:
+    _, expected = VERDICTS[situation]
+    assert expected
+    status, message = argocd(ats[situation])
+    assert (status, message[: len(expected[1])]) == expected
+
+
+def test_there_is_a_verdict_for_every_situation(ats: dict[str, Manifest]) -> None:
+    assert set(ats) == set(VERDICTS)
+
+
+@pytest.mark.parametrize("apply", [["apply"], ["apply", "--server-side"]], ids=" ".join)
+def test_an_at_does_not_drift_from_git_in_its_whole_life(
+    control_plane: ControlPlane, apply: list[str]
+) -> None:
+    with RealWorld.opened(control_plane) as world:
+        manifest = json.dumps(at(ttlSecondsAfterFinished=0, command="date"))
+        where = ["--filename=-", f"--namespace={world.namespace}"]
+        control_plane.kubectl(*apply, *where, input=manifest)
+        before = world.at("cnrex")
+
+        world.reconcile()
+        world.set_pod_status(world.at("cnrex")["status"]["podName"], SUCCEEDED)
+        world.reconcile()
+
+        after = world.at("cnrex")
+        assert after["status"]["phase"] == "Succeeded"
+        assert world.pods() == []
+        assert claims(after) == claims(before)
+        control_plane.kubectl("diff", *apply[1:], *where, input=manifest)
+
+
+def claims(manifest: Manifest) -> Manifest:
+    """All of an object that Git, and whoever applied it, may lay claim to, and who they are."""
+    metadata = dict(manifest["metadata"])
+    del metadata["resourceVersion"]
+    managers = metadata["managedFields"]
+    metadata["managedFields"] = [each for each in managers if each.get("subresource") != "status"]
+    return {"metadata": metadata, "spec": manifest["spec"]}
