@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lupa import lua51  # Argo CD's interpreter is of Lua 5.1
+from lupa import lua51  # type: ignore[import-untyped]  # Argo CD's is a Lua 5.1
 
 from tests.controlplane.server import ControlPlane
 from tests.install import kstatus, situations
