@@ -150,7 +150,7 @@ def observe(pod: Pod, now: datetime) -> Outcome:
         return Outcome("Succeeded", pod.created, _completion(pod, now), pod.name, 0, "Completed")
     if pod.phase == "Failed":
         return _failure(pod, now)
-    if pod.deleted and (not pod.node or now > pod.deleted + DELETION_REPORT_TIME):
+    if pod.deleted and (not pod.node or now - pod.deleted > DELETION_REPORT_TIME):
         reason, message = "PodDeleted", f"Pod {pod.name} was deleted before it finished"
         disruption = pod.condition("DisruptionTarget")
         if disruption.get("status") == "True":
