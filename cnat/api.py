@@ -66,7 +66,7 @@ def typed(parent: Manifest, key: str, kind: type[T], path: str) -> T | None:
         return None
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         found, wanted = (_JSON_NAMES.get(k, k.__name__) for k in (type(value), kind))
-        raise Malformed(f"{path}.{key}", f"must be of type {wanted}, not {found}")
+        raise Malformed(f"{path}.{key}".lstrip("."), f"must be of type {wanted}, not {found}")
     return value
 
 
