@@ -50,10 +50,12 @@ def connect(kubeconfig: str | None, context: str | None, connections: int) -> cl
     """
     configuration = client.Configuration()
     wanted = kubeconfig or os.environ.get("KUBECONFIG") or ""
-    default = Path("~/.kube/config").expanduser()
+    # The user of a container may have no home, or one that it can't look into.
+    default = Path(os.environ.get("HOME", "/"), ".kube/config")
     try:
-        if wanted or context or default.exists():
-            config.load_kube_config(wanted or None, context, client_configuration=configuration)
+        if wanted or context or os.access(default, os.R_OK):
+            path = wanted or str(default)
+            config.load_kube_config(path, context, client_configuration=configuration)
         else:
             config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException as error:
@@ -66,7 +68,7 @@ def connect(kubeconfig: str | None, context: str | None, connections: int) -> cl
 
 
 def _why_not(files: str, context: str | None, error: Exception) -> str:
-    existing = [path for path in files.split(os.pathsep) if Path(path).exists()]
+    existing = [path for path in files.split(os.pathsep) if os.access(path, os.F_OK)]
     if existing:
         about = f" (context {context!r})" if context else ""
         return f"the kubeconfig {files}{about} can't be used: {error}"
