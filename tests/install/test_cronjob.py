@@ -3,44 +3,166 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import pytest
 
+from cnat.schedule import rfc3339
 from tests.controlplane.server import ControlPlane
+from tests.install.eventually import eventually
 from tests.install.kubelet import Kubelet
+from tests.install.overlay import built, only, overlay
 from tests.worlds import RealWorld, at
 
-IN = "--namespace=cnat-system"
-SOON = "--timeout=30s"
+Manifest = dict[str, Any]
+
+SYSTEM = "cnat-system"
 
 
-def pods_of(cluster: ControlPlane, job: str, number: int = 1) -> list[dict[str, Any]]:
-    """The Pods that the Job controller creates for a Job, when they are all there."""
-    cluster.kubectl("wait", f"--for=jsonpath={{.status.active}}={number}", f"job/{job}", IN, SOON)
-    listed = cluster.kubectl("get", "pods", f"--selector=job-name={job}", IN, "--output=json")
-    items: list[dict[str, Any]] = json.loads(listed.stdout)["items"]
+def objects(cluster: ControlPlane, kind: str, namespace: str, selector: str = "") -> list[Manifest]:
+    where = [f"--namespace={namespace}", f"--selector={selector}", "--output=json"]
+    items: list[Manifest] = json.loads(cluster.kubectl("get", kind, *where).stdout)["items"]
     return items
 
 
-@pytest.fixture
-def job(installed: ControlPlane) -> str:
-    """A pass of the CronJob, without waiting for the full minute."""
-    name = "by-hand"
-    installed.kubectl("create", "job", name, "--from=cronjob/cnat-reconcile", IN)
-    return name
+def pods_of(
+    cluster: ControlPlane, job: str, *, number: int = 1, namespace: str = SYSTEM
+) -> list[Manifest]:
+    """The Pods that the Job controller creates for a Job, as soon as they are all there."""
+
+    def look() -> list[Manifest] | None:
+        pods = objects(cluster, "pods", namespace, f"job-name={job}")
+        return pods if len(pods) == number else None
+
+    return eventually(look)
 
 
-def test_a_pass_of_the_cronjob_starts_a_due_at(
-    installed: ControlPlane, kubelet: Kubelet, job: str
-) -> None:
+def job_from(cluster: ControlPlane, folder: Path, name: str) -> None:
+    """Create the Job that the CronJob of an overlay would, without waiting for the full minute."""
+    cronjob = only(built(cluster, folder), "CronJob")
+    job = {"apiVersion": "batch/v1", "kind": "Job", "spec": cronjob["spec"]["jobTemplate"]["spec"]}
+    metadata = {"name": name, "namespace": SYSTEM}
+    cluster.kubectl("create", "--filename=-", input=json.dumps({**job, "metadata": metadata}))
+
+
+def conditions(cluster: ControlPlane, job: str) -> set[str]:
+    found = json.loads(cluster.kubectl("get", "job", job, f"-n={SYSTEM}", "--output=json").stdout)
+    return {each["type"] for each in found["status"].get("conditions", [])}
+
+
+def test_a_pass_of_the_cronjob_starts_a_due_at(installed: ControlPlane, kubelet: Kubelet) -> None:
     with RealWorld.opened(installed) as world:
         world.apply(at())
-        (pod,) = pods_of(installed, job)
+        installed.kubectl(
+            "create", "job", "by-hand", "--from=cronjob/cnat-reconcile", f"--namespace={SYSTEM}"
+        )
+        (pod,) = pods_of(installed, "by-hand")
 
         result = kubelet.run(pod)
 
-        print(result)
-        assert world.at("cnrex")["status"]["phase"] == "Running", result.stderr
         (started,) = world.pods()
-        assert started["metadata"]["name"] == world.at("cnrex")["status"]["podName"]
+        assert world.at("cnrex")["status"]["podName"] == started["metadata"]["name"]
+        lines = [json.loads(line) for line in result.stderr.splitlines()]
+        assert {"create pod", "set status"} <= {line.get("action") for line in lines}
+
+
+def test_a_pass_of_one_namespace_sees_and_may_see_no_other(
+    installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
+) -> None:
+    with RealWorld.opened(installed) as team, RealWorld.opened(installed) as other:
+        for world in (team, other):
+            world.apply(at())
+        folder = overlay(
+            tmp_path,
+            resources=["rbac", "cronjob"],
+            components=["one-namespace"],
+            namespace=team.namespace,
+        )
+        installed.kubectl("apply", f"--kustomize={folder}")
+        where = f"--namespace={team.namespace}"
+        installed.kubectl("create", "job", "pass", "--from=cronjob/cnat-reconcile", where)
+        (pod,) = pods_of(installed, "pass", namespace=team.namespace)
+
+        result = kubelet.run(pod)
+
+        assert result.returncode == 0, result.stderr
+        assert world_has_started(team)
+        assert not world_has_started(other)
+        user = f"--as=system:serviceaccount:{team.namespace}:cnat-reconcile"
+        refused = installed.kubectl("get", "ats", f"-n={other.namespace}", user, check=False)
+        assert "cannot list resource" in refused.stderr
+
+
+def world_has_started(world: RealWorld) -> bool:
+    return len(world.pods()) == 1
+
+
+def test_a_punctual_pass_starts_an_at_at_its_second(
+    installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
+) -> None:
+    with RealWorld.opened(installed) as world:
+        job_from(installed, overlay(tmp_path, components=["punctual"]), "punctual")
+        (pod,) = pods_of(installed, "punctual")
+        due = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
+        world.apply(at(schedule=rfc3339(due)))
+
+        kubelet.run(pod)
+
+        (started,) = world.pods()
+        assert started["metadata"]["creationTimestamp"] == rfc3339(due)
+
+
+def test_the_shares_of_a_sharded_pass_are_together_the_whole(
+    installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
+) -> None:
+    with RealWorld.opened(installed) as world:
+        names = [f"at-{number}" for number in range(12)]
+        for name in names:
+            world.apply(at(name))
+        job_from(installed, overlay(tmp_path, components=["sharded"]), "sharded")
+
+        shares = []
+        for pod in pods_of(installed, "sharded", number=4):
+            lines = [json.loads(line) for line in kubelet.run(pod).stderr.splitlines()]
+            mine = [line for line in lines if line.get("namespace") == world.namespace]
+            shares.append([line["at"] for line in mine if line["action"] == "create pod"])
+
+        assert sorted(name for share in shares for name in share) == sorted(names)
+        assert len([share for share in shares if share]) > 1
+        eventually(lambda: "Complete" in conditions(installed, "sharded"))
+
+
+def test_a_share_that_fails_does_not_end_the_others(
+    installed: ControlPlane, tmp_path: Path
+) -> None:
+    job_from(installed, overlay(tmp_path, components=["sharded"]), "failing")
+    first, *others = pods_of(installed, "failing", number=4)
+    installed.kubectl(
+        "patch",
+        "pod",
+        first["metadata"]["name"],
+        f"--namespace={SYSTEM}",
+        "--subresource=status",
+        '--patch={"status": {"phase": "Failed"}}',
+    )
+    where = f"--namespace={SYSTEM}"
+    failed = "--for=jsonpath={.status.failedIndexes}"
+    installed.kubectl("wait", failed, "job/failing", where, "--timeout=30s")
+
+    left = objects(installed, "pods", SYSTEM, "job-name=failing")
+    alive = {pod["metadata"]["name"] for pod in left if "deletionTimestamp" not in pod["metadata"]}
+    assert alive >= {pod["metadata"]["name"] for pod in others}
+    assert conditions(installed, "failing") == set()
+
+
+def test_a_pass_is_started_every_minute_even_while_another_hangs(installed: ControlPlane) -> None:
+    """With what Kubernetes calls an active Job: one whose Pod nobody runs, as on a dead node."""
+
+    def scheduled() -> list[str]:
+        jobs = (job["metadata"]["name"] for job in objects(installed, "jobs", SYSTEM))
+        return sorted(name for name in jobs if re.fullmatch(r"cnat-reconcile-\d+", name))
+
+    # Usually the other tests have taken the first minute, and the second is under way.
+    eventually(lambda: len(scheduled()) >= 2, within=130)
