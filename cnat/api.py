@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 from cnat import schedule
@@ -98,9 +99,12 @@ def named(manifest: Manifest) -> str:
     return f"{manifest.get('kind', 'object')} {name or '(unnamed)'}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class At:
-    """An At as the cluster holds it. `raw` has metadata with name, namespace and uid."""
+    """An At as the cluster holds it. `raw` has metadata with name, namespace and uid.
+
+    What a decision reads again and again is read and checked once.
+    """
 
     raw: Manifest
 
@@ -112,7 +116,7 @@ class At:
     def namespace(self) -> str:
         return str(self.raw["metadata"]["namespace"])
 
-    @property
+    @cached_property
     def uid(self) -> str:
         return str(self.raw["metadata"]["uid"])
 
@@ -133,7 +137,7 @@ class At:
         """Raises Malformed, as do all properties below that read a part of it."""
         return typed(self.raw, "spec", dict, "") or {}
 
-    @property
+    @cached_property
     def instant(self) -> datetime:
         """When to run, in UTC.
 
@@ -159,7 +163,7 @@ class At:
     def ttl_seconds_after_finished(self) -> int | None:
         return typed(self.spec, "ttlSecondsAfterFinished", int, "spec")
 
-    @property
+    @cached_property
     def status(self) -> Manifest:
         """The status, checked as far as the decision "has this already run?" rests on it.
 

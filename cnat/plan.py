@@ -255,14 +255,14 @@ def _runs(seen: Seen) -> list[tuple[datetime, Pod]]:
     knows of are tried. The name, a hash of the instant, proves which one is right.
     """
     record = seen.at.status
-    known = [api.moment(record.get("scheduledTime"))]
-    known += [api.moment(run["scheduledTime"]) for run in status.ended_runs(seen.at)]
+    known = {api.moment(record.get("scheduledTime"))}
+    known |= {api.moment(run["scheduledTime"]) for run in status.ended_runs(seen.at)}
     with suppress(ValueError):  # An edit may have broken the schedule; earlier runs go on.
-        known.append(seen.at.instant)
+        known.add(seen.at.instant)
     runs = {
         its_pod.name: (instant, its_pod)
         for its_pod in seen.pods
-        for instant in [*known, its_pod.scheduled_time]
+        for instant in known | {its_pod.scheduled_time}
         if instant is not None and pod.name(seen.at, instant) == its_pod.name
     }
     return list(runs.values())

@@ -257,15 +257,15 @@ def _status(
 def _condition(
     at: At, now: datetime, kind: str, value: str, reason: str, message: str
 ) -> dict[str, Any]:
-    since = rfc3339(now.replace(microsecond=0))
+    since = None
     for entry in at.status.get("conditions") or []:
         if entry.get("type") == kind and entry.get("status") == value:
-            since = entry.get("lastTransitionTime", since)
+            since = entry.get("lastTransitionTime")
     return {
         "type": kind,
         "status": value,
         "observedGeneration": at.generation,
-        "lastTransitionTime": since,
+        "lastTransitionTime": since or rfc3339(now.replace(microsecond=0)),
         "reason": reason if _CONDITION_REASON.fullmatch(reason) else "PodFailed",
         "message": message[:_MAX_MESSAGE],
     }
