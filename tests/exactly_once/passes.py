@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.controlplane.server import ControlPlane
 from tests.exactly_once.proxy import Answered, Fault, FaultProxy, Strike
 from tests.exactly_once.runner import Ended, Runner
 from tests.exactly_once.witness import Witness
+from tests.worlds import RealWorld
 
 # No fault may cost more than these until a pass finds nothing to do: one to go on, one that a
 # refusal by mistake has made wait, one to spare.
@@ -50,6 +54,20 @@ class Limits:
     concurrency: int = 1
     page_size: int = 6
     timeout: float = 20.0
+    patience: float | None = None
+
+
+@contextmanager
+def namespace(control_plane: ControlPlane) -> Iterator[RealWorld]:
+    """A new namespace, left behind: deleting some hundred would be most of the work."""
+    world = RealWorld(control_plane, f"eo-{uuid.uuid4().hex[:8]}", control_plane.kubeconfig)
+    try:
+        world.request("POST", "/api/v1/namespaces", {"metadata": {"name": world.namespace}})
+        accounts = f"{world.core}/serviceaccounts"
+        world.request("POST", accounts, {"metadata": {"name": "default"}}, accept={409})
+        yield world
+    finally:
+        world.admin.close()
 
 
 def one(
@@ -69,6 +87,7 @@ def one(
             f"--page-size={limits.page_size}",
             f"--timeout={limits.timeout}",
             shift=shift,
+            patience=limits.patience,
         )
         session.victim.set_result(run.pid)
         ended = run.wait()

@@ -77,23 +77,25 @@ class Runner:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def start(self, *arguments: str, shift: float = 0.0) -> Run:
+    def start(self, *arguments: str, shift: float = 0.0, patience: float | None = None) -> Run:
         """Start `cnat-reconcile` with these arguments.
 
         Args:
             shift: how far its clock is ahead of the true time, in seconds.
+            patience: seconds that it waits for an answer at most; None for as long as ever.
         """
         handle, output = tempfile.mkstemp(dir=self._directory, suffix=".output")
         os.close(handle)
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self._directory / "socket"))
-        request = {"arguments": arguments, "shift": shift, "output": output}
+        request = {
+            "arguments": arguments,
+            "shift": shift,
+            "patience": patience,
+            "output": output,
+        }
         connection.sendall(json.dumps(request).encode() + b"\n")
         return Run(connection, Path(output))
-
-    def run(self, *arguments: str, shift: float = 0.0) -> Ended:
-        """Start one and wait until it has ended."""
-        return self.start(*arguments, shift=shift).wait()
 
 
 @contextlib.contextmanager
@@ -147,6 +149,8 @@ def _become(request: dict[str, Any]) -> NoReturn:
         if shift := request["shift"]:
             true_time = time.time
             time.time = lambda: true_time() + shift
+        if patience := request["patience"]:
+            _make_impatient(patience)
         code = cli.main(request["arguments"])
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else 1
@@ -157,6 +161,17 @@ def _become(request: dict[str, Any]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _make_impatient(seconds: float) -> None:
+    name = "_send"  # No flag sets what no user should.
+    send = getattr(live.LiveCluster, name)
+
+    def send_impatiently(*arguments: Any) -> Any:
+        *others, timeout = arguments
+        return send(*others, min(timeout, seconds))
+
+    setattr(live.LiveCluster, name, send_impatiently)
 
 
 def _serve(path: str) -> None:
