@@ -7,6 +7,7 @@ well. While our own clock is within those bounds it is used, since it ticks fine
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -17,14 +18,20 @@ from email.utils import parsedate_to_datetime
 # it is never used as soon as that is proved: that is the side on which runs would start early.
 TOLERANCE_SECONDS = 2.0
 
+_log = logging.getLogger(__name__)
+
 
 class ServerClock:
-    """The API server's time, estimated so that it is never ahead of it; thread-safe."""
+    """The API server's time, estimated so that it is never ahead of it; thread-safe.
+
+    Warns, once, when the local clock is proved to differ by more than the tolerance.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._low = -math.inf  # Bounds, in seconds, on (server's time - local time).
         self._high = math.inf
+        self._warned = False
 
     def observe(self, date: str | None, sent: float, received: float) -> None:
         """Learn from one answer.
@@ -42,6 +49,15 @@ class ServerClock:
             self._low, self._high = max(self._low, low), min(self._high, high)
             if self._low > self._high:  # A clock was set meanwhile: only the newest answer counts.
                 self._low, self._high = low, high
+            if not self.skew or self._warned:
+                return
+            self._warned = True
+        _log.warning(
+            "the clock of this machine is %.0f s %s the API server's, whose time counts; "
+            "check the time synchronisation (NTP) of both",
+            abs(self.skew),
+            "ahead of" if self.skew < 0 else "behind",
+        )
 
     @property
     def offset(self) -> float:
