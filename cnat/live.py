@@ -180,7 +180,9 @@ class LiveCluster:
                     raise
                 query["continue"] = error.continuation
                 continue
-            yield page.get("items") or []
+            items: list[Manifest] = page.get("items") or []
+            yield items
+            items.clear()  # The next page goes where this one was: one at a time is in memory.
             token = page["metadata"].get("continue")
             if not token:
                 return

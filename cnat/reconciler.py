@@ -7,6 +7,7 @@ import time
 from cnat.api import At, Pod
 from cnat.apply import Applier, Failure, Results
 from cnat.cluster import Cluster, ClusterError
+from cnat.podstore import PodStore
 from cnat.shard import Shard
 
 _ALL = Shard()
@@ -30,13 +31,13 @@ def reconcile(
         ClusterError: the lists can't be read. Once Ats have been planned, they are done first,
             and what couldn't be listed is a Failure.
     """
-    pods: dict[str, list[Pod]] = {}
+    pods = PodStore()
     for page in cluster.pods():
         for raw in page:
             pod = Pod(raw)
             uid = pod.at_uid
             if uid is not None and uid in shard:
-                pods.setdefault(uid, []).append(pod)
+                pods.put(uid, pod)
     results = applier.results
     # All pages show the cluster as it is now: their continue tokens stand for one snapshot.
     read_at = time.monotonic()
@@ -46,15 +47,14 @@ def reconcile(
                 at = At(raw)
                 if at.uid in shard:
                     results.ats += 1
-                    applier.put(at, tuple(pods.pop(at.uid, ())), read_at)
+                    applier.put(at, pods.take(at.uid), read_at)
     except ClusterError as error:
         if not results.ats:
             raise
         results.failures.append(Failure("", "", "list", type(error).__name__, str(error)))
     else:
         if whole:
-            for orphans in pods.values():
-                for orphan in orphans:
-                    applier.release(orphan)
+            for orphan in pods.rest():
+                applier.release(orphan)
     applier.run()
     return results
