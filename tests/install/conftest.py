@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.controlplane.server import ControlPlane, running
-from tests.install import container, image
+from tests.install import container, image, situations
 from tests.install.kubelet import Kubelet
-
-KUSTOMIZE = image.REPOSITORY / "kustomize"
-CRD = KUSTOMIZE / "crd" / "ats.cnat.programming-kubernetes.info.yaml"
+from tests.install.overlay import CRD, KUSTOMIZE
+from tests.worlds import RealWorld
 
 # No user of any machine, and none that the image knows.
 UID = 1_000_650_000
@@ -28,7 +29,7 @@ def _cannot(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def built() -> Iterator[image.Image]:
+def our_image() -> Iterator[image.Image]:
     """Our image. It takes a connection to the package index, or what pip has kept of it."""
     if not container.available():
         _cannot(f"no container: it {container.NEEDS}")
@@ -46,10 +47,35 @@ def built() -> Iterator[image.Image]:
 def installed(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     """A cluster of its own, after the README's one command."""
     with running(control_plane.assets, manifests=[CRD]) as cluster:
-        cluster.kubectl("apply", "-k", str(KUSTOMIZE / "default"))
+        cluster.kubectl("apply", f"--kustomize={KUSTOMIZE / 'default'}")
+        _hang(cluster)
         yield cluster
 
 
+def _hang(cluster: ControlPlane) -> None:
+    """Have a pass under way that doesn't end: nobody runs its Pod, as when a node dies."""
+    where = "--namespace=cnat-system"
+    command = ["create", "job", "hanging", "--from=cronjob/cnat-reconcile", where, "--output=json"]
+    job = json.loads(cluster.kubectl(*command, "--dry-run=client").stdout)
+    del job["spec"]["activeDeadlineSeconds"]  # A dead node's Pod would hang longer than the tests.
+    created = cluster.kubectl("create", "--filename=-", "--output=json", input=json.dumps(job))
+    job = json.loads(created.stdout)
+    reference = {"apiVersion": "batch/v1", "kind": "Job"} | {
+        key: job["metadata"][key] for key in ("name", "namespace", "uid")
+    }
+    patch = json.dumps({"status": {"active": [reference]}})
+    active = ["--subresource=status", "--type=merge", f"--patch={patch}"]
+    cluster.kubectl("patch", "cronjob", "cnat-reconcile", where, *active)
+
+
 @pytest.fixture(scope="session")
-def kubelet(installed: ControlPlane, built: image.Image) -> Kubelet:
-    return Kubelet(installed, built, UID)
+def kubelet(installed: ControlPlane, our_image: image.Image) -> Kubelet:
+    return Kubelet(installed, our_image, UID)
+
+
+@pytest.fixture(scope="session")
+def ats(control_plane: ControlPlane) -> Iterator[dict[str, dict[str, Any]]]:
+    """An At in each situation."""
+    with RealWorld.opened(control_plane) as world:
+        yield situations.arise(world)
+        situations.leave(world)

@@ -51,6 +51,11 @@ def arise(world: RealWorld) -> dict[str, Manifest]:
     return {situation: world.at(name) for situation, name in names.items()}
 
 
+def leave(world: RealWorld) -> None:
+    """Let go of what stays although it is deleted."""
+    world.apply(at("deleted", schedule=FUTURE))
+
+
 def _pod(world: RealWorld, name: str) -> str:
     return str(world.at(name)["status"]["podName"])
 

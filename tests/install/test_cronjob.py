@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
 
 from cnat.schedule import rfc3339
 from tests.controlplane.server import ControlPlane
@@ -155,14 +153,3 @@ def test_a_share_that_fails_does_not_end_the_others(
     alive = {pod["metadata"]["name"] for pod in left if "deletionTimestamp" not in pod["metadata"]}
     assert alive >= {pod["metadata"]["name"] for pod in others}
     assert conditions(installed, "failing") == set()
-
-
-def test_a_pass_is_started_every_minute_even_while_another_hangs(installed: ControlPlane) -> None:
-    """With what Kubernetes calls an active Job: one whose Pod nobody runs, as on a dead node."""
-
-    def scheduled() -> list[str]:
-        jobs = (job["metadata"]["name"] for job in objects(installed, "jobs", SYSTEM))
-        return sorted(name for name in jobs if re.fullmatch(r"cnat-reconcile-\d+", name))
-
-    # Usually the other tests have taken the first minute, and the second is under way.
-    eventually(lambda: len(scheduled()) >= 2, within=130)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from lupa import lua51  # type: ignore[import-untyped]  # Argo CD's is a Lua 5.1
 
 from tests.controlplane.server import ControlPlane
-from tests.install import kstatus, situations
+from tests.install import kstatus
 from tests.install.overlay import KUSTOMIZE
 from tests.test_contract import SUCCEEDED
 from tests.worlds import RealWorld, at
@@ -34,13 +33,6 @@ VERDICTS: dict[str, tuple[str, tuple[str, str] | None]] = {
     "edited": ("InProgress", ("Progressing", "not seen yet: cnat looks once a minute")),
     "deleted": ("Terminating", None),
 }
-
-
-@pytest.fixture(scope="module")
-def ats(control_plane: ControlPlane) -> Iterator[dict[str, Manifest]]:
-    with RealWorld.opened(control_plane) as world:
-        yield situations.arise(world)
-        world.apply(at("deleted", schedule=situations.FUTURE))  # lets it go
 
 
 def argocd(manifest: Manifest) -> tuple[str, str]:

@@ -1,0 +1,172 @@
+"""From nothing to cnat and back, by the README's commands."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.controlplane.server import ControlPlane, running
+from tests.install.conftest import UID
+from tests.install.eventually import eventually
+from tests.install.image import Image
+from tests.install.kubelet import Kubelet
+from tests.install.overlay import CRD, KUSTOMIZE
+from tests.test_contract import SUCCEEDED
+from tests.worlds import at
+
+Manifest = dict[str, Any]
+
+TEAM = "--namespace=team"
+INSTALL = ("apply", f"--kustomize={KUSTOMIZE / 'default'}")
+
+# What the README has for after an uninstall: no pass is left to let go of the Pods.
+RELEASE = """
+kubectl get pods -A -l app.kubernetes.io/managed-by=cnat \
+    -o jsonpath='{range .items[*]}-n {.metadata.namespace} {.metadata.name}{"\\n"}{end}' |
+  xargs -r -L1 kubectl patch pod -p \
+    '{"metadata":{"$deleteFromPrimitiveList/finalizers":["cnat.programming-kubernetes.info/outcome"]}}'
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """A cluster that has never heard of cnat."""
+    with running(control_plane.assets) as cluster:
+        cluster.kubectl("create", "namespace", "team")
+        yield cluster
+
+
+def found(cluster: ControlPlane, kind: str, *where: str) -> list[Manifest]:
+    items: list[Manifest] = json.loads(
+        cluster.kubectl("get", kind, *where, "--output=json").stdout
+    )["items"]
+    return items
+
+
+class Pass:
+    """Passes of the CronJob, by hand."""
+
+    def __init__(self, cluster: ControlPlane, image: Image) -> None:
+        self._cluster = cluster
+        self._kubelet = Kubelet(cluster, image, UID)
+        self._number = 0
+
+    def __call__(self) -> int:
+        """Make a pass and answer its exit code."""
+        self._number += 1
+        where = "--namespace=cnat-system"
+        name = f"pass-{self._number}"
+        self._cluster.kubectl("create", "job", name, "--from=cronjob/cnat-reconcile", where)
+        (pod,) = eventually(
+            lambda: found(self._cluster, "pods", where, f"--selector=job-name={name}")
+        )
+        return self._kubelet.run(pod).returncode
+
+
+def apply(cluster: ControlPlane, manifest: Manifest) -> None:
+    cluster.kubectl("apply", "--filename=-", TEAM, input=json.dumps(manifest))
+
+
+def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
+    cluster: ControlPlane, our_image: Image
+) -> None:
+    a_pass = Pass(cluster, our_image)
+
+    # Install it; nothing to warn of, PodSecurity included.
+    assert cluster.kubectl(*INSTALL).stderr == ""
+    cluster.kubectl("wait", "--for=condition=Established", "--filename", str(CRD), "--timeout=30s")
+
+    # Apply the sample, and see it run.
+    cluster.kubectl("apply", f"--filename={KUSTOMIZE / 'samples/at_cnrex.yaml'}", TEAM)
+    assert a_pass() == 0
+    (pod,) = found(cluster, "pods", TEAM)
+    cluster.kubectl(
+        "patch",
+        "pod",
+        pod["metadata"]["name"],
+        TEAM,
+        "--subresource=status",
+        f"--patch={json.dumps({'status': SUCCEEDED})}",
+    )
+    assert a_pass() == 0
+    cluster.kubectl("wait", "--for=condition=Complete", "at/cnrex", TEAM, "--timeout=1s")
+    _, row = cluster.kubectl("get", "at", TEAM).stdout.splitlines()
+    assert row.split()[:3] == ["cnrex", "2023-05-21T02:00:00Z", "Succeeded"]
+
+    # Break something, and read why.
+    apply(cluster, at("broken", serviceAccountName="nobody"))
+    assert a_pass() == 1
+    described = cluster.kubectl("describe", "at", "broken", TEAM).stdout
+    assert 'serviceaccount "nobody" not found' in described
+    cluster.kubectl("delete", "at", "broken", TEAM)
+
+    # Uninstall it, in the middle of a run.
+    apply(cluster, at("under-way"))
+    assert a_pass() == 0
+    cluster.kubectl("delete", f"--kustomize={KUSTOMIZE / 'default'}", "--timeout=60s")
+    release = subprocess.run(
+        ["/bin/sh", "-c", RELEASE],
+        env={
+            **os.environ,
+            "KUBECONFIG": str(cluster.kubeconfig),
+            "PATH": f"{cluster.assets}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert release.returncode == 0, release.stderr
+
+    held = [pod for pod in found(cluster, "pods", "-A") if pod["metadata"].get("finalizers")]
+    assert held == []
+    assert "cnat" not in cluster.kubectl("get", "crd,clusterrole,clusterrolebinding").stdout
+    cluster.kubectl("delete", "namespace", "team", "--timeout=30s")
+    cluster.kubectl("create", "namespace", "team")
+
+
+def test_an_upgrade_keeps_stored_ats_and_knows_new_fields(cluster: ControlPlane) -> None:
+    crd = yaml.safe_load(CRD.read_text())
+    older = copy.deepcopy(crd)
+    (version,) = older["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    del spec["properties"]["ttlSecondsAfterFinished"]
+    cluster.kubectl("apply", "--filename=-", input=json.dumps(older))
+    cluster.kubectl("wait", "--for=condition=Established", "--filename", str(CRD), "--timeout=30s")
+    apply(cluster, at("kept"))
+    status = {"phase": "Suspended", "observedGeneration": 1}
+    cluster.kubectl(
+        "patch",
+        "at",
+        "kept",
+        TEAM,
+        "--subresource=status",
+        "--type=merge",
+        f"--patch={json.dumps({'status': status})}",
+    )
+    (before,) = found(cluster, "ats", TEAM)
+
+    cluster.kubectl(*INSTALL)
+
+    (after,) = found(cluster, "ats", TEAM)
+    assert after == before
+    newer = at("newer", ttlSecondsAfterFinished=1)
+    eventually(
+        lambda: (
+            cluster.kubectl(
+                "apply",
+                "--filename=-",
+                TEAM,
+                "--dry-run=server",
+                input=json.dumps(newer),
+                check=False,
+            ).returncode
+            == 0
+        )
+    )

@@ -1,0 +1,91 @@
+"""Metrics and alerts speak of fields, phases and metrics that there are."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from cnat import api
+from tests.install.overlay import KUSTOMIZE
+
+Manifest = dict[str, Any]
+
+COMPONENTS = KUSTOMIZE / "components"
+CONFIG = yaml.safe_load((COMPONENTS / "kube-state-metrics/config.yaml").read_text())
+(ATS,) = CONFIG["spec"]["resources"]
+METRICS = {metric["name"]: metric["each"] for metric in ATS["metrics"]}
+RULES = yaml.safe_load((COMPONENTS / "prometheus-rule/prometheus_rule.yaml").read_text())
+EXPRESSIONS = {
+    rule.get("alert") or rule["record"]: rule["expr"]
+    for group in RULES["spec"]["groups"]
+    for rule in group["rules"]
+}
+
+
+def at_path(value: Any, path: list[str]) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def number(value: Any) -> float:
+    """As kube-state-metrics reads a gauge's value."""
+    if isinstance(value, int):
+        return float(value)
+    if moment := api.moment(value):
+        return moment.timestamp()
+    return {"True": 1.0, "False": 0.0}[value]
+
+
+def test_the_metrics_are_of_ats() -> None:
+    assert ATS["groupVersionKind"] == {
+        "group": api.GROUP,
+        "version": api.VERSION,
+        "kind": api.KIND,
+    }
+
+
+def test_every_phase_is_told() -> None:
+    phase = METRICS["phase"]["stateSet"]
+    assert set(phase["list"]) == api.PHASES
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, each in METRICS.items() if each["type"] == "Gauge"]
+)
+def test_every_gauge_has_a_number_in_some_situation(ats: dict[str, Manifest], name: str) -> None:
+    gauge = METRICS[name]["gauge"]
+    values = [value for each in ats.values() if (value := at_path(each, gauge["path"])) is not None]
+    if "valueFrom" in gauge:
+        entries = [entry for value in values for entry in value]
+        labels = gauge["labelsFromPath"].values()
+        assert all(isinstance(at_path(entry, path), str) for entry in entries for path in labels)
+        values = [at_path(entry, gauge["valueFrom"]) for entry in entries]
+    assert values
+    assert [number(value) for value in values]
+
+
+def test_a_start_is_never_before_it_was_due(ats: dict[str, Manifest]) -> None:
+    statuses = [each.get("status", {}) for each in ats.values()]
+    started = [status for status in statuses if "startTime" in status]
+    assert started
+    assert all(number(each["startTime"]) >= number(each["scheduledTime"]) for each in started)
+
+
+@pytest.mark.parametrize("rule", EXPRESSIONS)
+def test_a_rule_names_only_metrics_that_there_are(rule: str) -> None:
+    known = {f"{ATS['metricNamePrefix']}_{name}" for name in METRICS}
+    known.add("kube_cronjob_status_last_schedule_time")  # of kube-state-metrics itself
+    assert set(re.findall(r"\b(?:cnat|kube)_\w+", EXPRESSIONS[rule])) <= known
+    assert set(re.findall(r'phase="(\w+)"', EXPRESSIONS[rule])) <= api.PHASES
+
+
+def test_there_are_alerts_for_missed_for_failed_and_for_no_passes_at_all() -> None:
+    assert [name for name in EXPRESSIONS if name.startswith("Cnat")] == [
+        "CnatAtMissed",
+        "CnatAtFailed",
+        "CnatNotReconciling",
+    ]
