@@ -9,9 +9,11 @@ import pytest
 
 from tests.controlplane.server import ControlPlane
 from tests.exactly_once import runner
+from tests.exactly_once.observed import Observed
 from tests.exactly_once.passes import Cluster
 from tests.exactly_once.proxy import FaultProxy
 from tests.exactly_once.witness import Witness
+from tests.worlds import RealWorld, World
 
 _MARK = "exhaustive"
 
@@ -48,3 +50,15 @@ def cluster(
         yield Cluster(processes, FaultProxy(control_plane, directory), witness)
     finally:
         witness.close()
+
+
+@pytest.fixture
+def observed(world: World) -> Observed:
+    """Each world in turn, with its passes counted."""
+    return Observed(world)
+
+
+@pytest.fixture
+def real(real_world: RealWorld) -> Observed:
+    """A namespace of the real control plane, with the passes in it counted."""
+    return Observed(real_world)
