@@ -1,0 +1,243 @@
+"""Pods that the cluster refuses now and allows later, and Ats that nobody should write."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from cnat import api, pod
+from tests.exactly_once.observed import Observed, poll
+from tests.exactly_once.passes import Cluster, Limits, one
+from tests.exactly_once.scenario import FUTURE, ended
+from tests.worlds import Manifest, RealWorld, at
+
+MERGE = "application/merge-patch+json"
+LABEL = "kubernetes.io/metadata.name"
+
+
+def run_name(manifest: Manifest) -> str:
+    found = api.At(manifest)
+    return pod.name(found, found.instant)
+
+
+def foreign(name: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [{"name": "other", "image": "other"}]},
+    }
+
+
+# Somebody else's Pod under our name
+
+
+def test_a_foreign_pod_under_our_name_is_neither_adopted_nor_touched(real: Observed) -> None:
+    assert isinstance(real.world, RealWorld)
+    real.world.apply(at())
+    name = run_name(real.world.at("cnrex"))
+    real.world.create_pod(foreign(name))
+    real.world.set_pod_status(name, ended(0))
+    before = real.world.request("GET", f"{real.world.core}/pods/{name}")
+    results = real.reconcile()
+    assert [failure.reason for failure in results.failures] == ["PodNameTaken"]
+    assert real.outcome("cnrex") == ("Pending", "PodNameTaken")
+    assert real.world.request("GET", f"{real.world.core}/pods/{name}") == before
+
+
+def test_a_foreign_pod_with_our_label_is_foreign_all_the_same(observed: Observed) -> None:
+    observed.world.apply(at())
+    name = run_name(observed.world.at("cnrex"))
+    copied = foreign(name)
+    copied["metadata"]["labels"] = {
+        api.MANAGED_BY: api.MANAGER,
+        api.AT_UID: observed.world.at("cnrex")["metadata"]["uid"],
+    }
+    observed.world.create_pod(copied)
+    observed.reconcile()
+    assert observed.outcome("cnrex") == ("Pending", "PodNameTaken")
+
+
+def test_a_foreign_pod_under_our_name_is_known_before_the_instant(observed: Observed) -> None:
+    observed.world.apply(at(schedule=FUTURE))
+    observed.world.create_pod(foreign(run_name(observed.world.at("cnrex"))))
+    observed.reconcile()
+    assert observed.outcome("cnrex") == ("Pending", "PodNameTaken")
+
+
+def test_the_run_starts_when_the_foreign_pod_is_gone(observed: Observed) -> None:
+    observed.world.apply(at())
+    name = run_name(observed.world.at("cnrex"))
+    observed.world.create_pod(foreign(name))
+    observed.reconcile()
+    observed.world.delete_pod(name)
+    observed.until_silent()
+    assert observed.outcome("cnrex") == ("Running", "")
+    assert observed.started("cnrex") == 1
+
+
+# Refused now, allowed later
+
+
+@contextmanager
+def a_quota(world: RealWorld) -> Iterator[None]:
+    quotas = f"{world.core}/resourcequotas"
+    world.request("POST", quotas, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    poll(lambda: "hard" in world.request("GET", f"{quotas}/none")["status"])
+    yield
+    world.request("DELETE", f"{quotas}/none")
+
+
+@contextmanager
+def pod_security(world: RealWorld) -> Iterator[None]:
+    key, path = "pod-security.kubernetes.io/enforce", f"/api/v1/namespaces/{world.namespace}"
+    patch = {"metadata": {"labels": {key: "restricted"}}}
+    world.request("PATCH", path, patch, content_type=MERGE)
+    yield
+    patch = {"metadata": {"labels": {key: "privileged"}}}
+    world.request("PATCH", path, patch, content_type=MERGE)
+
+
+@contextmanager
+def an_admission_policy(world: RealWorld) -> Iterator[None]:
+    base = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
+    name = f"none-{uuid.uuid4().hex[:8]}"
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["pods"],
+    }
+    policy = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "message": "not today"}],
+    }
+    here = {"namespaceSelector": {"matchLabels": {LABEL: world.namespace}}}
+    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
+    world.request("POST", f"{base}ies", {"metadata": {"name": name}, "spec": policy})
+    world.request("POST", f"{base}ybindings", {"metadata": {"name": name}, "spec": binding})
+    yield
+    world.request("DELETE", f"{base}ybindings/{name}")
+    world.request("DELETE", f"{base}ies/{name}")
+
+
+@contextmanager
+def a_broken_webhook(world: RealWorld) -> Iterator[None]:
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+    name = f"broken-{uuid.uuid4().hex[:8]}.example.org"
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["pods"],
+    }
+    webhook = {
+        "name": name,
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "namespaceSelector": {"matchLabels": {LABEL: world.namespace}},
+        "rules": [rule],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 1,
+    }
+    world.request("POST", path, {"metadata": {"name": name}, "webhooks": [webhook]})
+    yield
+    world.request("DELETE", f"{path}/{name}")
+
+
+Refusing = Callable[[RealWorld], AbstractContextManager[None]]
+
+REFUSALS = [
+    pytest.param(a_quota, "exceeded quota", id="quota"),
+    pytest.param(pod_security, "violates PodSecurity", id="PodSecurity"),
+    pytest.param(an_admission_policy, "not today", id="admission-policy"),
+    pytest.param(a_broken_webhook, "failed calling webhook", id="broken-webhook"),
+]
+
+
+def allowed(world: RealWorld) -> bool:
+    """Whether a Pod would be taken, after what was asked for has reached the API server."""
+    tried = foreign(f"try-{uuid.uuid4().hex[:8]}")
+    answer = world.request("POST", f"{world.core}/pods?dryRun=All", tried, accept={403, 422, 500})
+    return bool(answer["kind"] == "Pod")
+
+
+@pytest.mark.parametrize(("refusing", "message"), REFUSALS)
+def test_a_run_that_is_refused_says_why_and_starts_once_when_it_is_allowed(
+    real: Observed, refusing: Refusing, message: str
+) -> None:
+    assert isinstance(real.world, RealWorld)
+    world = real.world
+    world.apply(at())
+    with refusing(world):
+        poll(lambda: not allowed(world))
+        real.reconcile()
+        assert real.outcome("cnrex") == ("Pending", "StartRejected")
+        assert message in world.at("cnrex")["status"]["message"]
+        assert real.started("cnrex") == 0
+    poll(lambda: allowed(world))
+    real.until_silent()
+    assert real.outcome("cnrex") == ("Running", "")
+    assert real.started("cnrex") == 1
+
+
+@pytest.mark.parametrize(("refusing", "message"), REFUSALS)
+def test_what_would_be_refused_at_the_instant_is_said_before_and_taken_back(
+    real: Observed, refusing: Refusing, message: str
+) -> None:
+    assert isinstance(real.world, RealWorld)
+    world = real.world
+    world.apply(at(schedule=FUTURE))
+    with refusing(world):
+        poll(lambda: not allowed(world))
+        real.reconcile()
+        assert real.outcome("cnrex") == ("Pending", "PreflightRejected")
+        assert message in world.at("cnrex")["status"]["message"]
+    poll(lambda: allowed(world))
+    real.until_silent()
+    assert real.outcome("cnrex") == ("Pending", "")
+
+
+# Big, and many
+
+
+def test_an_at_of_a_mebibyte_runs_once(observed: Observed) -> None:
+    script = "#" * 2**20
+    containers = [{"name": "shell", "image": "busybox", "command": ["/bin/sh", "-c", script]}]
+    name = observed.start(at(containers=containers))
+    observed.world.set_pod_status(name, ended(0))
+    observed.until_silent()
+    assert observed.outcome("cnrex") == ("Succeeded", "Completed")
+    assert observed.started("cnrex") == 1
+
+
+def test_many_bad_ones_do_not_keep_a_good_one_from_starting(
+    real: Observed, cluster: Cluster
+) -> None:
+    crowd(real, cluster, 300)
+
+
+@pytest.mark.exhaustive
+def test_ten_thousand_bad_ones_do_not_keep_a_good_one_from_starting(
+    real: Observed, cluster: Cluster
+) -> None:
+    crowd(real, cluster, 10_000)
+
+
+def crowd(real: Observed, cluster: Cluster, number: int) -> None:
+    """The good one is the last in every order: by name, by age, by due time."""
+    assert isinstance(real.world, RealWorld)
+    world = real.world
+    bad = [at(f"bad-{n:05}", containers=[{"name": "shell"}] * 2) for n in range(number)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda each: world.request("POST", world.ats, each), bad))
+    world.apply(at("good", schedule=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+    done = one(cluster, world.namespace, limits=Limits(concurrency=16, page_size=500, timeout=50))
+    assert done.ended.code == 1
+    assert done.writes.count("create pods") == 1
+    assert len(world.pods()) == 1
