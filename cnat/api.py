@@ -239,12 +239,26 @@ class Pod:
         return None
 
     @property
+    def left_by(self) -> str | None:
+        """The uid of the At that a Pod which we still hold was made for, but that has no owner.
+
+        `kubectl delete at --cascade=orphan` takes the owner away and leaves the rest.
+        """
+        metadata = self.raw["metadata"]
+        labels = _map(metadata.get("labels"))
+        owned = any(each.get("controller") for each in _maps(metadata.get("ownerReferences")))
+        if owned or not self.held or labels.get(MANAGED_BY) != MANAGER:
+            return None
+        return str(labels.get(AT_UID, ""))
+
+    @property
     def at_name(self) -> str:
         """The owning At's name, as far as the Pod still tells."""
-        for owner in _maps(self.raw["metadata"].get("ownerReferences")):
+        metadata = self.raw["metadata"]
+        for owner in _maps(metadata.get("ownerReferences")):
             if owner.get("kind") == KIND and owner.get("controller") is True:
                 return str(owner.get("name", ""))
-        return ""
+        return str(_map(metadata.get("labels")).get(AT_NAME, ""))
 
     @property
     def scheduled_time(self) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from cnat.api import At, Pod
@@ -31,13 +32,14 @@ def reconcile(
         ClusterError: the lists can't be read. Once Ats have been planned, they are done first,
             and what couldn't be listed is a Failure.
     """
-    pods = PodStore()
+    pods, left = PodStore(), PodStore()
     for page in cluster.pods():
         for raw in page:
             pod = Pod(raw)
-            uid = pod.at_uid
-            if uid is not None and uid in shard:
+            if (uid := pod.at_uid) is not None and uid in shard:
                 pods.put(uid, pod)
+            elif (uid := pod.left_by) is not None and uid in shard:
+                left.put(uid, pod)
     results = applier.results
     # All pages show the cluster as it is now: their continue tokens stand for one snapshot.
     read_at = time.monotonic()
@@ -48,13 +50,14 @@ def reconcile(
                 if at.uid in shard:
                     results.ats += 1
                     applier.put(at, pods.take(at.uid), read_at)
+                    left.take(at.uid)  # While the At is there, such a Pod is not ours to touch.
     except ClusterError as error:
         if not results.ats:
             raise
         results.failures.append(Failure("", "", "list", type(error).__name__, str(error)))
     else:
         if whole:
-            for orphan in pods.rest():
+            for orphan in itertools.chain(pods.rest(), left.rest()):
                 applier.release(orphan)
     applier.run()
     return results

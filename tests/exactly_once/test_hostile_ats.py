@@ -210,7 +210,7 @@ def test_a_schedule_edited_in_the_middle_of_a_pass_starts_at_most_the_two_runs_i
     assert observed.started("cnrex") == len(instants(observed.world.at("cnrex"))) <= 2
 
 
-@pytest.mark.parametrize("policy", ["Background", "Foreground"])
+@pytest.mark.parametrize("policy", ["Background", "Foreground", "Orphan"])
 def test_an_at_deleted_in_any_way_leaves_nothing_held(real: Observed, policy: str) -> None:
     name = real.start(at())
     assert isinstance(real.world, RealWorld)
@@ -221,6 +221,16 @@ def test_an_at_deleted_in_any_way_leaves_nothing_held(real: Observed, policy: st
     assert [pod["metadata"]["name"] for pod in real.world.pods() if api.Pod(pod).held] == []
     if policy == "Orphan":
         assert real.pod(name)["metadata"].get("ownerReferences") is None
+
+
+def test_a_pod_that_lost_its_owner_is_let_go_with_its_at(observed: Observed) -> None:
+    name = observed.start(at())
+    observed.world.edit_pod(name, {"ownerReferences": None})
+    observed.until_silent(in_a_while())
+    assert api.Pod(observed.pod(name)).held
+    observed.world.delete_at("cnrex")
+    observed.until_silent(in_a_while())
+    assert not api.Pod(observed.pod(name)).held
 
 
 def exists(real: Observed, path: str) -> Manifest | None:
