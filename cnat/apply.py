@@ -166,12 +166,17 @@ class Applier:
             self._fail(seen.at, "plan", "Malformed", f"{error}; correct or remove it by hand")
 
     def _push(self, task: _Task, seen: Seen | None, read_at: float) -> None:
-        due, refused = 0.0, False
+        rank, due, refused = _RANKS[type(task)][0], 0.0, False
+        if isinstance(task, plan.CreatePod | plan.Preflight):
+            refused = plan.cannot_start(task.at)
         if isinstance(task, plan.CreatePod):
             due = task.instant.timestamp()
-            # Ten thousand that can't start must not hold up the one that can.
-            refused = plan.cannot_start(task.at)
-        rank, _ = _RANKS[type(task)]
+            if refused:
+                # Ten thousand that can't start hold up neither the one that can nor its record.
+                rank = _RANKS[plan.Preflight][0]
+        elif isinstance(task, plan.UpdateStatus) and seen is not None and seen.refusal:
+            # So that they don't in the next pass, should the time not suffice for all in this one.
+            rank = _RANKS[plan.CreatePod][0]
         self._agenda.put(Order(rank, refused, due), _Work(task, seen, read_at))
 
     def _work(self) -> None:

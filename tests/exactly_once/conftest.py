@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.controlplane.server import ControlPlane
 from tests.exactly_once import runner
+from tests.exactly_once.interposed import Creations
 from tests.exactly_once.observed import Observed
 from tests.exactly_once.passes import Cluster
+from tests.exactly_once.place import Clock, Place
 from tests.exactly_once.proxy import FaultProxy
 from tests.exactly_once.witness import Witness
-from tests.worlds import RealWorld, World
+from tests.worlds import EmbeddedWorld, RealWorld, World
 
 _MARK = "exhaustive"
 
@@ -62,3 +66,12 @@ def observed(world: World) -> Observed:
 def real(real_world: RealWorld) -> Observed:
     """A namespace of the real control plane, with the passes in it counted."""
     return Observed(real_world)
+
+
+@pytest.fixture
+def place(embedded_world: EmbeddedWorld, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An embedded store where it is 2023-05-21T02:00:00Z until somebody says otherwise."""
+    clock = Clock(datetime(2023, 5, 21, 2, tzinfo=UTC))
+    monotonic = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + clock.passed)
+    return Place(embedded_world, clock, Creations())
