@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.controlplane.server import ControlPlane
 from tests.exactly_once.proxy import Answered, Fault, FaultProxy, Strike
@@ -104,20 +103,3 @@ def until_converged(cluster: Cluster, namespace: str) -> int:
             return passes
         outputs.append(done.ended.output)
     raise AssertionError("it doesn't come to an end:\n" + "\n".join(outputs))
-
-
-@dataclass
-class Overlap:
-    """Several passes at once."""
-
-    cluster: Cluster
-    namespace: str
-    done: list[Pass] = field(default_factory=list)
-
-    def run(self, passes: Sequence[tuple[Limits, Sequence[Strike]]]) -> None:
-        with ThreadPoolExecutor(len(passes)) as pool:
-            started = [
-                pool.submit(one, self.cluster, self.namespace, *strikes, limits=limits)
-                for limits, strikes in passes
-            ]
-            self.done += [each.result() for each in started]
