@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlencode
 
-import tenacity
-import urllib3
 from kubernetes import client, config
 
 from cnat import __version__, api
 from cnat.api import At, Manifest, Pod
 from cnat.clock import ServerClock
-from cnat.cluster import OutOfTime, Rejected, Unreachable
+from cnat.cluster import Rejected, Unreachable
 from cnat.deadline import Deadline
+from cnat.transport import Transport
 
-# Seconds that one request may take before it is sent again: a page of a big list takes long on
-# a busy API server, a write that takes this long is stuck.
+# Seconds that a page of a list may take: on a busy API server it takes long.
 _LIST_TIMEOUT = 30.0
-_WRITE_TIMEOUT = 10.0
-_ATTEMPTS = 5
 
 _ATS = f"/apis/{api.GROUP}/{api.VERSION}"
 _EVENTS = "/apis/events.k8s.io/v1"
@@ -60,7 +53,7 @@ def connect(kubeconfig: str | None, context: str | None, connections: int) -> cl
             config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException as error:
         raise NotConfigured(_why_not(wanted or str(default), context, error)) from error
-    configuration.retries = False  # One place retries: LiveCluster, which knows the deadline.
+    configuration.retries = False  # One place retries: Transport, which knows the deadline.
     configuration.connection_pool_maxsize = connections
     connection = client.ApiClient(configuration)
     connection.user_agent = f"cnat/{__version__}"
@@ -103,19 +96,11 @@ class LiveCluster:
         dry_run: bool = False,
     ) -> None:
         self.clock = ServerClock()
-        self._connection = connection
-        self._deadline = deadline
+        self._request = Transport(connection, deadline, self.clock).request
         self._scope = f"/namespaces/{quote(namespace)}" if namespace else ""
         self._selector = selector
         self._page_size = page_size
         self._dry_run = dry_run
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_worth_retrying),
-            wait=_wait,
-            stop=self._give_up,
-            sleep=deadline.sleep,
-            reraise=True,
-        )
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -202,92 +187,3 @@ class LiveCluster:
         if self._dry_run:
             query["dryRun"] = "All"
         return self._request(method, f"{path}?{urlencode(query)}", body, content_type)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        body: Manifest | None = None,
-        content_type: str = "application/json",
-        timeout: float = _WRITE_TIMEOUT,
-    ) -> Manifest:
-        return self._retrying(self._send, method, path, body, content_type, timeout)
-
-    def _send(
-        self, method: str, path: str, body: Manifest | None, content_type: str, timeout: float
-    ) -> Manifest:
-        remaining = self._deadline.remaining
-        if not remaining:
-            raise OutOfTime("the pass ran out of time before this request")
-        headers = {"Accept": "application/json", "Content-Type": content_type}
-        headers.update(self._connection.default_headers)
-        self._connection.update_params_for_auth(
-            headers, [], ["BearerToken"], path, method, body, request_auth=None
-        )
-        host = self._connection.configuration.host
-        sent = time.time()
-        try:
-            answer = self._connection.rest_client.request(
-                method, host + path, headers, body, _request_timeout=min(timeout, remaining)
-            )
-            content = answer.read()
-        except client.ApiException as error:  # The client's word for a TLS failure.
-            raise Unreachable(
-                f"cannot reach {self._connection.configuration.host}: {error.reason}"
-            ) from error
-        except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(
-                f"cannot reach {self._connection.configuration.host}: {_cause(error)}"
-            ) from error
-        self.clock.observe(answer.headers.get("Date"), sent, time.time())
-        try:
-            document: dict[str, Any] = json.loads(content)
-        except ValueError as error:
-            if answer.status < 300:
-                raise Unreachable(f"the answer to {method} {path} is no JSON: {error}") from error
-            document = {"message": content[:200].decode(errors="replace").strip()}
-        if answer.status >= 300:
-            raise _rejection(answer, document)
-        return document
-
-    def _give_up(self, state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number >= _ATTEMPTS or state.upcoming_sleep >= self._deadline.remaining
-
-
-def _rejection(answer: Any, document: Manifest) -> Rejected:
-    metadata = document.get("metadata")
-    continuation = metadata.get("continue", "") if isinstance(metadata, dict) else ""
-    try:
-        retry_after = float(answer.headers.get("Retry-After", ""))
-    except ValueError:
-        retry_after = None
-    return Rejected(
-        answer.status,
-        str(document.get("reason") or answer.reason or answer.status),
-        str(document.get("message") or f"HTTP {answer.status} {answer.reason}"),
-        continuation,
-        retry_after,
-    )
-
-
-def _worth_retrying(error: BaseException) -> bool:
-    return isinstance(error, Unreachable) or (isinstance(error, Rejected) and error.transient)
-
-
-_backoff = tenacity.wait_exponential(multiplier=0.1, max=5.0) + tenacity.wait_random(0.0, 0.1)
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    """Seconds until the next try: what the server asked for (RFC 9110, 10.2.3), or a back-off."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Rejected) and error.retry_after is not None:
-        return error.retry_after
-    return _backoff(state)
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost cause of a urllib3 error, which says what the outer ones only wrap."""
-    while error.__cause__ is not None and error.__cause__ is not error:
-        error = error.__cause__
-    text = str(error)
-    return text.rpartition(": ")[2] if "object at 0x" in text else text

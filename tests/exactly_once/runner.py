@@ -30,6 +30,7 @@ from cnat import (  # noqa: F401  imported once for all runs
     logs,
     manifests,
     snapshot,
+    transport,
 )
 
 _CRASHED = 70
@@ -165,13 +166,13 @@ def _become(request: dict[str, Any]) -> NoReturn:
 
 def _make_impatient(seconds: float) -> None:
     name = "_send"  # No flag sets what no user should.
-    send = getattr(live.LiveCluster, name)
+    send = getattr(transport.Transport, name)
 
     def send_impatiently(*arguments: Any) -> Any:
         *others, timeout = arguments
         return send(*others, min(timeout, seconds))
 
-    setattr(live.LiveCluster, name, send_impatiently)
+    setattr(transport.Transport, name, send_impatiently)
 
 
 def _serve(path: str) -> None:
