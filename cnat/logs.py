@@ -1,4 +1,4 @@
-"""One line a change on stderr, for people or for machines."""
+"""What goes to stderr, one line each: for people or for machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = logging.getLogger("cnat")
 
 
 def configure(log_format: str, verbose: bool) -> None:
-    """Send the log of this process to stderr.
+    """Send the log of this process to stderr, that of its libraries included.
 
     Args:
         log_format: `text`, or `json` for one object a line with `time` (RFC 3339, UTC), `level`,
@@ -25,9 +25,23 @@ def configure(log_format: str, verbose: bool) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format == "json" else _Text())
-    _log.handlers = [handler]
-    _log.propagate = False
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
     _log.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def complain(text: str) -> None:
+    """Tell the user what is wrong with the command or its input: as text, without a time."""
+    _log.error("%s", text, extra={"bare": True})
+
+
+def one_line(text: str) -> str:
+    """A text from anywhere in one line, and without what a terminal would take for a command."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in " ".join(text.split())
+    )
 
 
 def log(event: Change | Failure) -> None:
@@ -49,8 +63,11 @@ def log(event: Change | Failure) -> None:
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        return f"{_time(record)} {level}{super().format(record)}"
+        line = one_line(record.getMessage())
+        if not hasattr(record, "bare"):
+            level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+            line = f"{_time(record)} {level}{line}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class _Json(logging.Formatter):

@@ -70,8 +70,10 @@ def update_status(cluster: Cluster, action: plan.UpdateStatus, seen: Seen) -> Do
     except Rejected as error:
         raise _overtaken(error) from error
     event = events.of_change(action.at, action.status, cluster.now())
-    detail = action.status.get("reason", "")
-    return Done(replace(seen, at=written), action.status["phase"], detail, event)
+    phase, detail = action.status["phase"], action.status.get("reason", "")
+    if phase == "Pending" and not detail:
+        detail = f"due {action.status['scheduledTime']}"
+    return Done(replace(seen, at=written), phase, detail, event)
 
 
 def release_pod(cluster: Cluster, action: plan.ReleasePod, seen: Seen | None) -> Done:

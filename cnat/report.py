@@ -11,6 +11,7 @@ from datetime import datetime
 import yaml
 
 from cnat.apply import Change, Results
+from cnat.logs import one_line
 from cnat.schedule import rfc3339
 
 _HEADINGS = ("NAMESPACE", "AT", "ACTION", "TARGET", "DETAIL")
@@ -108,6 +109,7 @@ class Report:
 
 def _columns(rows: Sequence[Sequence[str]], width: int | None, colour: bool) -> list[str]:
     """Aligned columns; on a terminal the last one is cut to what is left of the width."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     lasts = len(rows[0]) - 1
     widths = [max(len(row[column]) for row in rows) for column in range(lasts)]
     left = max(_MIN_DETAIL, width - sum(widths) - 2 * lasts) if width else None
@@ -117,7 +119,7 @@ def _columns(rows: Sequence[Sequence[str]], width: int | None, colour: bool) -> 
         if colour and number:
             code = _COLOURS.get(row[2], _FAILURE_COLOUR)
             cells[2] = f"\033[{code}m{cells[2]}\033[0m"
-        last = " ".join(row[lasts].split())
+        last = row[lasts]
         if left and len(last) > left:
             last = last[: left - 1] + "…"
         lines.append("  ".join([*cells, last]).rstrip())

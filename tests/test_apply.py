@@ -166,7 +166,9 @@ def test_a_change_says_what_to_what_and_why() -> None:
 
 def test_a_check_and_an_event_are_no_changes() -> None:
     results = applied(Memory(Objects([at(schedule=rfc3339(NOW + HOUR))], now=NOW)))
-    assert [change.action for change in results.changes] == ["set status"]
+    (change,) = results.changes
+    assert (change.action, change.target) == ("set status", "Pending")
+    assert change.detail == f"due {rfc3339(NOW + HOUR)}"
 
 
 def test_what_concerns_a_pod_is_reported_of_its_at() -> None:
