@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -32,6 +34,8 @@ EXIT_CHANGES = 2
 EXIT_USAGE = 64
 EXIT_UNREACHABLE = 69
 EXIT_NOT_PERMITTED = 77
+
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 _log = logging.getLogger(__name__)
 
@@ -60,25 +64,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.configure(flags.log_format, flags.verbose)
         return _run(flags)
     except UsageError as error:
-        print(f"{parser.prog}: {error}\nSee '{parser.prog} --help'.", file=sys.stderr)
+        text = logs.one_line(str(error))
+        print(f"{parser.prog}: {text}\nSee '{parser.prog} --help'.", file=sys.stderr)
         return EXIT_USAGE
-    except ClusterError as error:
+    except Exception as error:  # noqa: BLE001  A user is told, and only with -v shown the code.
         _log.debug("The pass ended here:", exc_info=error)
         code, text = _verdict(error)
-        print(f"{parser.prog}: {text}", file=sys.stderr)
+        logs.complain(f"{parser.prog}: {text}")
         return code
-    except BrokenPipeError:
-        # The reader of the report has left. Nothing remains to flush into that pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
 
 
 def _run(flags: argparse.Namespace) -> int:
     _check_together(flags)
     gc.set_threshold(_GC_THRESHOLD)
     deadline = Deadline(flags.timeout)
+
+    def end(number: int, _: object) -> None:
+        deadline.expire()
+        signal.signal(number, signal.SIG_DFL)  # The second one doesn't wait for what is in flight.
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: deadline.expire())
+        signal.signal(number, end)
     now = _fixed(flags.now)
     unreadable: list[str] = []
     cluster = _cluster(flags, deadline, now, unreadable)
@@ -92,16 +98,29 @@ def _run(flags: argparse.Namespace) -> int:
     )
     results = reconcile(cluster, applier, whole=flags.selector is None, shard=flags.shard)
     report = Report(results, cluster.now(), dry_run)
+    for problem in unreadable:
+        logs.complain(problem)
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
-    print(report.render(flags.output, width, terminal and "NO_COLOR" not in os.environ))
-    for problem in unreadable:
-        print(problem, file=sys.stderr)
-    if report.failed or unreadable:
+    shown = _show(report.render(flags.output, width, terminal and not os.environ.get("NO_COLOR")))
+    if report.failed or unreadable or not shown:
         return EXIT_FAILED
     if flags.detailed_exitcode and dry_run and results.changes:
         return EXIT_CHANGES
     return EXIT_CONVERGED
+
+
+def _show(text: str) -> bool:
+    """Print the report; False if its reader has left (`| head`)."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # What is still in the buffer would fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise ClusterError(f"the report can't be written: {error.strerror}") from error
+        return False
+    return True
 
 
 def _silent(_: Change | Failure) -> None:
@@ -189,12 +208,16 @@ def _cluster(
         selector=flags.selector,
         page_size=flags.page_size,
         dry_run=flags.dry_run == "server",
+        now=now,
     )
     return Rehearsal(cluster, now) if flags.dry_run == "client" else cluster
 
 
-def _verdict(error: ClusterError) -> tuple[int, str]:
+def _verdict(error: Exception) -> tuple[int, str]:
     """Exit code and text for a pass that couldn't even read its lists."""
+    if not isinstance(error, ClusterError):
+        text = f"{type(error).__name__}: {error}"
+        return EXIT_FAILED, f"{text} (this is a bug; please report it with what -v shows)"
     if isinstance(error, Rejected):
         if error.code == 401:
             return EXIT_NOT_PERMITTED, (
@@ -211,23 +234,33 @@ def _verdict(error: ClusterError) -> tuple[int, str]:
             return EXIT_FAILED, str(error)
     if isinstance(error, Unreachable):
         return EXIT_UNREACHABLE, str(error)
-    if isinstance(error, OutOfTime | Rejected):
-        return EXIT_UNREACHABLE, f"the API server does not answer in time: {error}"
+    if isinstance(error, Rejected):
+        return EXIT_UNREACHABLE, f"the API server can't answer: {error}; try again later"
+    if isinstance(error, OutOfTime):
+        return EXIT_UNREACHABLE, f"{error}; nothing was changed"
     return EXIT_FAILED, str(error)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not 0 < seconds < 86_400:
-        raise argparse.ArgumentTypeError("must be seconds, more than 0 and less than a day")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and a day")
     return seconds
+
+
+def _namespace(text: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} can't be the name of a namespace")
+    return text
 
 
 def _shard(text: str) -> shard.Shard:
@@ -282,7 +315,9 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     which = parser.add_argument_group("which Ats")
-    which.add_argument("-n", "--namespace", metavar="NS", help="only those of one namespace")
+    which.add_argument(
+        "-n", "--namespace", type=_namespace, metavar="NS", help="only those of one namespace"
+    )
     which.add_argument(
         "-A", "--all-namespaces", action="store_true", help="those of all namespaces (default)"
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -51,7 +52,9 @@ def connect(kubeconfig: str | None, context: str | None, connections: int) -> cl
             config.load_kube_config(path, context, client_configuration=configuration)
         else:
             config.load_incluster_config(client_configuration=configuration)
-    except config.ConfigException as error:
+    except Exception as error:  # Whatever the client stumbles over in a file that is none.
+        if kubeconfig and not os.access(kubeconfig, os.F_OK):
+            raise NotConfigured(f"the kubeconfig {kubeconfig} does not exist") from error
         raise NotConfigured(_why_not(wanted or str(default), context, error)) from error
     configuration.retries = False  # One place retries: Transport, which knows the deadline.
     configuration.connection_pool_maxsize = connections
@@ -63,8 +66,11 @@ def connect(kubeconfig: str | None, context: str | None, connections: int) -> cl
 def _why_not(files: str, context: str | None, error: Exception) -> str:
     existing = [path for path in files.split(os.pathsep) if os.access(path, os.F_OK)]
     if existing:
-        about = f" (context {context!r})" if context else ""
-        return f"the kubeconfig {files}{about} can't be used: {error}"
+        with suppress(Exception):
+            known = [entry["name"] for entry in config.list_kube_config_contexts(files)[0]]
+            if context and context not in known:
+                return f"there is no context {context!r} in {files}, only {', '.join(known)}"
+        return f"the kubeconfig {files} can't be used: {error}"
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         return f"the in-cluster configuration can't be used: {error}"
     return (
@@ -83,6 +89,7 @@ class LiveCluster:
         selector: label selector for the Ats, in kubectl's syntax.
         page_size: objects a list page.
         dry_run: send every write with `dryRun=All`.
+        now: the time to plan for; by default the API server's.
     """
 
     def __init__(
@@ -94,19 +101,28 @@ class LiveCluster:
         selector: str | None = None,
         page_size: int = 500,
         dry_run: bool = False,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self.clock = ServerClock()
-        self._request = Transport(connection, deadline, self.clock).request
+        self._now = now or self.clock.now
+        self._transport = Transport(connection, deadline, self.clock)
+        self._request = self._transport.request
         self._scope = f"/namespaces/{quote(namespace)}" if namespace else ""
         self._selector = selector
         self._page_size = page_size
         self._dry_run = dry_run
 
     def now(self) -> datetime:
-        return self.clock.now()
+        return self._now()
 
     def pods(self) -> Iterator[list[Manifest]]:
-        return self._pages(f"/api/v1{self._scope}/pods", api.POD_SELECTOR)
+        path = f"/api/v1{self._scope}/pods"
+        try:
+            yield from self._pages(path, api.POD_SELECTOR)
+        except Rejected as error:
+            if error.code != 404:
+                raise
+            raise self._transport.no_api_server(f"its answer to GET {path} is {error}") from error
 
     def ats(self) -> Iterator[list[Manifest]]:
         return self._pages(f"{_ATS}{self._scope}/ats", self._selector)
@@ -165,10 +181,12 @@ class LiveCluster:
                     raise
                 query["continue"] = error.continuation
                 continue
-            items: list[Manifest] = page.get("items") or []
+            items, metadata = page.get("items") or [], page.get("metadata")
+            if not isinstance(items, list) or not isinstance(metadata, dict):
+                raise self._transport.no_api_server(f"its answer to GET {path} is no list")
             yield items
             items.clear()  # The next page goes where this one was: one at a time is in memory.
-            token = page["metadata"].get("continue")
+            token = metadata.get("continue")
             if not token:
                 return
             query["continue"] = token

@@ -80,7 +80,7 @@ class Transport:
     ) -> Manifest:
         remaining = self._deadline.remaining
         if not remaining:
-            raise OutOfTime("the pass ran out of time before this request")
+            raise OutOfTime("the pass had to end before this request")
         timeout = min(timeout, remaining)
         headers = {**self._common_headers(), "Content-Type": content_type}
         sent = time.time()
@@ -91,19 +91,24 @@ class Transport:
             )
             content = self._read(answer.response, until)
         except client.ApiException as error:  # The client's word for a TLS failure.
-            raise Unreachable(f"cannot reach {self._host}: {error.reason}") from error
+            reason = str(error.reason).splitlines()[-1]
+            raise Unreachable(f"cannot reach {self._host}: {reason}") from error
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"cannot reach {self._host}: {_cause(error)}") from error
         self._clock.observe(answer.headers.get("Date"), sent, time.time())
         try:
-            document: dict[str, Any] = json.loads(content)
-        except ValueError as error:
-            if answer.status < 300:
-                raise Unreachable(f"the answer to {method} {path} is no JSON: {error}") from error
-            document = {"message": content[:200].decode(errors="replace").strip()}
+            document = json.loads(content)
+        except ValueError:
+            document = None
         if answer.status >= 300:
-            raise _rejection(answer, document)
+            raise _rejection(answer, document if isinstance(document, dict) else {}, content)
+        if not isinstance(document, dict):
+            raise self.no_api_server(f"its answer to {method} {path} is no JSON object")
         return document
+
+    def no_api_server(self, why: str) -> Unreachable:
+        """The error for what answers, but not as the Kubernetes API does."""
+        return Unreachable(f"{self._host} is no Kubernetes API server: {why}")
 
     def _common_headers(self) -> dict[str, str]:
         now = time.monotonic()
@@ -139,17 +144,18 @@ def _given_up(state: tenacity.RetryCallState) -> NoReturn:
     raise error
 
 
-def _rejection(answer: Any, document: Manifest) -> Rejected:
+def _rejection(answer: Any, document: Manifest, content: bytes) -> Rejected:
     metadata = document.get("metadata")
     continuation = metadata.get("continue", "") if isinstance(metadata, dict) else ""
     try:
         retry_after = float(answer.headers.get("Retry-After", ""))
     except ValueError:
         retry_after = None
+    said = content[:200].decode(errors="replace").strip()
     return Rejected(
         answer.status,
         str(document.get("reason") or answer.reason or answer.status),
-        str(document.get("message") or f"HTTP {answer.status} {answer.reason}"),
+        str(document.get("message") or f"HTTP {answer.status} {answer.reason}: {said}"),
         continuation,
         retry_after,
     )
