@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from cnat import api, events, plan
 from cnat.api import At, Manifest, Pod
-from cnat.cluster import Cluster, Rejected
+from cnat.cluster import Cluster, ClusterError, Rejected
 from cnat.plan import Refusal, Seen
 
 # Answers that judge this Pod: validation, admission, quota. A webhook that can't be called shows
@@ -69,6 +69,12 @@ def update_status(cluster: Cluster, action: plan.UpdateStatus, seen: Seen) -> Do
         written = At(cluster.update_status(action.at, action.status))
     except Rejected as error:
         raise _overtaken(error) from error
+    if written.raw.get("status") != action.status:
+        # Planned from, it would be written again and again.
+        raise ClusterError(
+            "the API server did not keep the status as it was written: its CRD is of another "
+            "release than this program; apply kustomize/crd of this release"
+        )
     event = events.of_change(action.at, action.status, cluster.now())
     phase, detail = action.status["phase"], action.status.get("reason", "")
     if phase == "Pending" and not detail:

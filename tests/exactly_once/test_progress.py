@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from cnat.api import At, Manifest
+from cnat.apply import Applier
+from cnat.deadline import Deadline
+from cnat.local import LocalCluster
+from cnat.reconciler import reconcile
+from tests.exactly_once.interposed import Interposed
 from tests.exactly_once.place import Place
 from tests.exactly_once.scenario import ended
 from tests.worlds import at
@@ -38,3 +44,27 @@ def test_more_due_ats_than_a_pass_has_time_for_all_run_once(place: Place) -> Non
         place.clock.now += timedelta(seconds=60)
     assert {place.world.at(name)["status"]["phase"] for name in names} == {"Succeeded"}
     assert place.creations.repeated == []
+
+
+class Pruning(LocalCluster):
+    """An API server whose CRD is older than cnat: it drops the fields that it doesn't know."""
+
+    def update_status(self, at: At, status: Manifest) -> Manifest:
+        known = {key: value for key, value in status.items() if key != "history"}
+        return super().update_status(at, known)
+
+
+def test_a_status_that_is_not_kept_as_written_is_a_failure_and_no_endless_pass(
+    place: Place,
+) -> None:
+    place.world.apply(at())
+    place.one_pass()
+    place.world.set_pod_status(place.world.pods()[0]["metadata"]["name"], ended(0))
+    place.one_pass()
+    place.world.apply(at(schedule="2999-01-01T00:00:00Z"))
+    pruning = Pruning(str(place.world.directory), now=lambda: place.clock.now)
+    cluster = Interposed(pruning, place.creations, before=lambda *_: place.clock.go_on(1.0))
+    applier = Applier(cluster, Deadline(100.0), concurrency=1, report=lambda _: None)
+    (failure,) = reconcile(cluster, applier).failures
+    assert "kustomize/crd" in failure.message
+    assert cluster.requests.count("update_status") == 1
