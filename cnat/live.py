@@ -153,7 +153,12 @@ class LiveCluster:
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
         content_type = "application/strategic-merge-patch+json"
-        return self._write("PATCH", path, patch, content_type=content_type)
+        try:
+            return self._write("PATCH", path, patch, content_type=content_type)
+        except Rejected as error:
+            if error.code == 422 and "metadata.uid" in error.message:  # Another Pod by that name.
+                raise Rejected(409, "Conflict", error.message) from error
+            raise
 
     def delete_pod(self, pod: Pod) -> None:
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"

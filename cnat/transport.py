@@ -178,7 +178,11 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 def _cause(error: BaseException) -> str:
     """The innermost cause of a urllib3 error, which says what the outer ones only wrap."""
-    while error.__cause__ is not None and error.__cause__ is not error:
-        error = error.__cause__
+    while True:
+        # `ProtocolError("Connection aborted.", cause)` has it among its arguments only.
+        inner = error.__cause__ or (error.args[-1] if error.args else None)
+        if not isinstance(inner, Exception) or inner is error:
+            break
+        error = inner
     text = str(error)
     return text.rpartition(": ")[2] if "object at 0x" in text else text

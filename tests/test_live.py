@@ -1,0 +1,659 @@
+"""The live cluster: what is sent, what is tried again, what is made of the answers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from kubernetes import client
+
+from cnat import api, live
+from cnat.api import At, Pod
+from cnat.cluster import OutOfTime, Rejected, Unreachable
+from cnat.deadline import Deadline
+from cnat.live import LiveCluster
+from tests.objects import INSTANT, at, pod_of
+from tests.worlds import RealWorld
+from tests.worlds import at as manifest_of
+
+
+@dataclass
+class Answer:
+    """One answer of the other side; a str is sent as it is, anything else as JSON.
+
+    Code 0 is no answer at all.
+    """
+
+    body: object = field(default_factory=dict)
+    code: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Asked:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    body: Any
+
+
+class OtherSide:
+    """An HTTP server that gives prepared answers, in their order, and notes what was asked."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.asked: list[Asked] = []
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        other_side = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                other_side.answer(self)
+
+            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        url = urlsplit(request.path)
+        length = int(request.headers.get("Content-Length") or 0)
+        query = {key: value for key, (value,) in parse_qs(url.query).items()}
+        body = json.loads(request.rfile.read(length)) if length else None
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        self.asked.append(Asked(request.command, url.path, query, headers, body))
+        answer = self.answers.pop(0)
+        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+        if not answer.code:
+            request.close_connection = True
+            return
+        request.send_response_only(answer.code)
+        for name, value in {"Content-Length": str(len(text.encode())), **answer.headers}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(text.encode())
+
+
+class Impatient(Deadline):
+    """A deadline that takes no time: what would be slept is noted."""
+
+    def __init__(self, seconds: float = 1e6) -> None:
+        super().__init__(seconds)
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+@contextmanager
+def live_on(
+    other_side: OtherSide, deadline: Deadline | None = None, **options: Any
+) -> Iterator[LiveCluster]:
+    with other_side.served() as url:
+        configuration = client.Configuration()
+        configuration.host = url
+        configuration.api_key["authorization"] = "Bearer secret"
+        configuration.retries = False
+        with client.ApiClient(configuration) as connection:
+            yield LiveCluster(connection, deadline or Impatient(), **options)
+
+
+def page(*names: str, token: str = "") -> Answer:
+    items = [at(name).raw for name in names]
+    return Answer({"kind": "AtList", "metadata": {"continue": token}, "items": items})
+
+
+def status(code: int, reason: str, message: str = "", **metadata: str) -> Answer:
+    body = {"kind": "Status", "reason": reason, "message": message or reason, "metadata": metadata}
+    return Answer(body, code)
+
+
+def names(pages: Iterator[list[Any]]) -> list[list[str]]:
+    return [[raw["metadata"]["name"] for raw in page] for page in pages]
+
+
+EMPTY = page()
+POD = pod_of(at())
+
+
+# Reading
+
+
+def test_a_list_is_read_page_by_page() -> None:
+    other_side = OtherSide(page("a", "b", token="next"), page("c"))
+    with live_on(other_side, page_size=2) as cluster:
+        assert names(cluster.ats()) == [["a", "b"], ["c"]]
+    first, second = other_side.asked
+    assert first.path == f"/apis/{api.GROUP}/{api.VERSION}/ats"
+    assert first.query == {"limit": "2"}
+    assert second.query == {"limit": "2", "continue": "next"}
+
+
+def test_a_page_is_asked_for_only_when_it_is_needed() -> None:
+    other_side = OtherSide(page("a", token="next"))
+    with live_on(other_side) as cluster:
+        next(cluster.ats())
+    assert len(other_side.asked) == 1
+
+
+def test_only_our_pods_are_listed() -> None:
+    other_side = OtherSide(EMPTY)
+    with live_on(other_side) as cluster:
+        list(cluster.pods())
+    (asked,) = other_side.asked
+    assert asked.path == "/api/v1/pods"
+    assert asked.query["labelSelector"] == "app.kubernetes.io/managed-by=cnat"
+
+
+def test_a_namespace_and_a_selector_narrow_the_lists() -> None:
+    other_side = OtherSide(EMPTY, EMPTY)
+    with live_on(other_side, namespace="shop", selector="a=b,c in (d)") as cluster:
+        list(cluster.pods())
+        list(cluster.ats())
+    pods, ats = other_side.asked
+    assert pods.path == "/api/v1/namespaces/shop/pods"
+    assert pods.query["labelSelector"] == "app.kubernetes.io/managed-by=cnat"
+    assert ats.path == f"/apis/{api.GROUP}/{api.VERSION}/namespaces/shop/ats"
+    assert ats.query["labelSelector"] == "a=b,c in (d)"
+
+
+def test_an_expired_list_goes_on_with_the_token_that_the_server_gives() -> None:
+    expired = status(410, "Expired", "too old", **{"continue": "from-here"})
+    other_side = OtherSide(page("a", token="old"), expired, page("b"))
+    with live_on(other_side) as cluster:
+        assert names(cluster.ats()) == [["a"], ["b"]]
+    assert [asked.query.get("continue") for asked in other_side.asked] == [None, "old", "from-here"]
+
+
+def test_an_expired_list_without_such_a_token_is_an_error() -> None:
+    other_side = OtherSide(page("a", token="old"), status(410, "Expired", "too old"))
+    with live_on(other_side) as cluster, pytest.raises(Rejected, match="too old") as error:
+        list(cluster.ats())
+    assert error.value.code == 410
+
+
+def test_no_items_is_an_empty_page() -> None:
+    other_side = OtherSide(Answer({"metadata": {}, "items": None}))
+    with live_on(other_side) as cluster:
+        assert list(cluster.ats()) == [[]]
+
+
+def test_one_object_is_read() -> None:
+    other_side = OtherSide(Answer(at().raw), Answer(POD.raw))
+    with live_on(other_side) as cluster:
+        assert cluster.at("default", "cnrex") == at().raw
+        assert cluster.pod("default", POD.name) == POD.raw
+    assert [asked.path for asked in other_side.asked] == [
+        f"/apis/{api.GROUP}/{api.VERSION}/namespaces/default/ats/cnrex",
+        f"/api/v1/namespaces/default/pods/{POD.name}",
+    ]
+
+
+def test_each_request_says_who_asks_and_for_what() -> None:
+    other_side = OtherSide(EMPTY)
+    with live_on(other_side) as cluster:
+        list(cluster.ats())
+    headers = other_side.asked[0].headers
+    assert headers["authorization"] == "Bearer secret"
+    assert headers["accept"] == "application/json"
+
+
+def test_the_time_is_the_servers() -> None:
+    answer = Answer(EMPTY.body, headers={"Date": "Sun, 21 May 2023 02:00:00 GMT"})
+    with live_on(OtherSide(answer)) as cluster:
+        list(cluster.ats())
+        assert cluster.now().date() == INSTANT.date()
+
+
+def test_the_time_may_be_given() -> None:
+    answer = Answer(EMPTY.body, headers={"Date": "Sun, 21 May 2000 02:00:00 GMT"})
+    with live_on(OtherSide(answer), now=lambda: INSTANT) as cluster:
+        list(cluster.ats())
+        assert cluster.now() == INSTANT
+
+
+# Writing
+
+
+def written(call: str, *arguments: Any, **options: Any) -> Asked:
+    """What a write sends."""
+    other_side = OtherSide(Answer())
+    with live_on(other_side, **options) as cluster:
+        getattr(cluster, call)(*arguments)
+    (asked,) = other_side.asked
+    return asked
+
+
+def test_a_pod_is_created_under_strict_validation() -> None:
+    asked = written("create_pod", POD.raw)
+    assert (asked.method, asked.path) == ("POST", "/api/v1/namespaces/default/pods")
+    assert asked.query == {"fieldValidation": "Strict", "fieldManager": "cnat"}
+    assert asked.body == POD.raw
+
+
+def test_a_check_is_a_dry_run() -> None:
+    other_side = OtherSide(Answer())
+    with live_on(other_side) as cluster:
+        cluster.create_pod(POD.raw, dry_run=True)
+    assert other_side.asked[0].query["dryRun"] == "All"
+    assert other_side.asked[0].query["fieldValidation"] == "Strict"
+
+
+def test_a_status_replaces_the_one_that_was_read_and_no_other() -> None:
+    before = at(status={"phase": "Running", "reason": "Unschedulable"})
+    asked = written("update_status", before, {"phase": "Succeeded"})
+    assert (asked.method, asked.query) == ("PATCH", {"fieldManager": "cnat"})
+    assert asked.path.endswith("/namespaces/default/ats/cnrex/status")
+    assert asked.headers["content-type"] == "application/merge-patch+json"
+    assert asked.body == {
+        "metadata": {"uid": "uid-of-cnrex", "resourceVersion": "1"},
+        "status": {"phase": "Succeeded", "reason": None},
+    }
+
+
+def test_our_finalizer_is_taken_off_and_no_other() -> None:
+    asked = written("release_pod", POD)
+    assert (asked.method, asked.path) == ("PATCH", f"/api/v1/namespaces/default/pods/{POD.name}")
+    assert asked.headers["content-type"] == "application/strategic-merge-patch+json"
+    assert asked.body["metadata"]["uid"] == POD.uid
+    assert asked.body["metadata"]["$deleteFromPrimitiveList/finalizers"] == [api.FINALIZER]
+
+
+def test_just_that_pod_is_deleted() -> None:
+    asked = written("delete_pod", POD)
+    assert (asked.method, asked.path) == ("DELETE", f"/api/v1/namespaces/default/pods/{POD.name}")
+    assert asked.body == {"preconditions": {"uid": POD.uid}}
+
+
+def test_an_event_is_created() -> None:
+    asked = written("create_event", {"metadata": {"name": "x", "namespace": "shop"}})
+    assert asked.path == "/apis/events.k8s.io/v1/namespaces/shop/events"
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ("create_pod", [POD.raw]),
+        ("update_status", [at(), {}]),
+        ("release_pod", [POD]),
+        ("delete_pod", [POD]),
+        ("create_event", [{"metadata": {"name": "x", "namespace": "shop"}}]),
+    ],
+)
+def test_each_write_of_a_dry_run_is_one(call: str, arguments: list[Any]) -> None:
+    assert written(call, *arguments, dry_run=True).query["dryRun"] == "All"
+
+
+# Refusals
+
+
+def test_a_refusal_has_the_servers_words() -> None:
+    other_side = OtherSide(status(422, "Invalid", "name: Required value"))
+    with live_on(other_side) as cluster, pytest.raises(Rejected) as error:
+        cluster.create_pod(POD.raw)
+    assert (error.value.code, error.value.reason) == (422, "Invalid")
+    assert str(error.value) == error.value.message == "name: Required value"
+    assert not error.value.transient
+
+
+@pytest.mark.parametrize("body", ["404 page not found\n", "[]", '"no"'])
+def test_a_refusal_in_other_words_is_told_with_its_code(body: str) -> None:
+    other_side = OtherSide(Answer(body, 404))
+    with live_on(other_side) as cluster, pytest.raises(Rejected) as error:
+        cluster.at("default", "cnrex")
+    assert error.value.reason == "Not Found"
+    assert str(error.value) == f"HTTP 404 Not Found: {body.strip()}"
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 410, 422])
+def test_a_refusal_of_the_request_is_not_tried_again(code: int) -> None:
+    other_side = OtherSide(status(code, "No"))
+    with live_on(other_side) as cluster, pytest.raises(Rejected):
+        cluster.at("default", "cnrex")
+    assert len(other_side.asked) == 1
+
+
+# Trying again
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+def test_a_server_in_trouble_is_asked_again(code: int) -> None:
+    other_side = OtherSide(status(code, "Trouble"), status(code, "Trouble"), Answer(at().raw))
+    deadline = Impatient()
+    with live_on(other_side, deadline) as cluster:
+        assert cluster.at("default", "cnrex") == at().raw
+    assert len(deadline.slept) == 2
+
+
+def test_each_pause_is_longer_than_the_one_before() -> None:
+    other_side = OtherSide(*[status(503, "Trouble")] * 4, EMPTY)
+    deadline = Impatient()
+    with live_on(other_side, deadline) as cluster:
+        list(cluster.ats())
+    assert deadline.slept == sorted(deadline.slept)
+    assert sum(deadline.slept) < 5.0
+
+
+def test_after_five_tries_it_is_given_up() -> None:
+    other_side = OtherSide(*[status(503, "Trouble", "etcd is down")] * 5)
+    with live_on(other_side) as cluster, pytest.raises(Rejected, match="etcd is down") as error:
+        cluster.at("default", "cnrex")
+    assert error.value.transient
+    assert len(other_side.asked) == 5
+
+
+@pytest.mark.parametrize(("header", "pause"), [("7", 7.0), ("0", 0.0), ("1.5", 1.5)])
+def test_the_server_says_when_to_ask_again(header: str, pause: float) -> None:
+    busy = Answer({}, 429, {"Retry-After": header})
+    deadline = Impatient()
+    with live_on(OtherSide(busy, EMPTY), deadline) as cluster:
+        list(cluster.ats())
+    assert deadline.slept == [pause]
+
+
+@pytest.mark.parametrize("header", ["soon", "Sun, 21 May 2023 02:00:00 GMT"])
+def test_what_is_no_number_of_seconds_is_ignored(header: str) -> None:
+    busy = Answer({}, 429, {"Retry-After": header})
+    deadline = Impatient()
+    with live_on(OtherSide(busy, EMPTY), deadline) as cluster:
+        list(cluster.ats())
+    (slept,) = deadline.slept
+    assert 0.0 < slept < 1.0
+
+
+def test_a_pause_beyond_the_deadline_is_not_waited_for() -> None:
+    other_side = OtherSide(Answer({}, 429, {"Retry-After": "3600"}))
+    deadline = Impatient(60.0)
+    with live_on(other_side, deadline) as cluster, pytest.raises(OutOfTime):
+        list(cluster.ats())
+    assert deadline.slept == []
+
+
+def test_nothing_is_sent_after_the_deadline() -> None:
+    other_side = OtherSide()
+    with live_on(other_side, Deadline(0.0)) as cluster, pytest.raises(OutOfTime):
+        list(cluster.ats())
+    assert other_side.asked == []
+
+
+def test_a_broken_connection_is_tried_again() -> None:
+    cut = Answer('{"items"', headers={"Content-Length": "1000", "Connection": "close"})
+    deadline = Impatient()
+    with live_on(OtherSide(cut, EMPTY), deadline) as cluster:
+        assert list(cluster.ats()) == [[]]
+    assert len(deadline.slept) == 1
+
+
+def test_a_connection_that_always_breaks_is_told_in_plain_words() -> None:
+    silence = Answer(code=0)
+    with (
+        live_on(OtherSide(*[silence] * 5)) as cluster,
+        pytest.raises(Unreachable, match=r"^cannot reach http[^ ]*: Remote end closed connection"),
+    ):
+        list(cluster.ats())
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    with OtherSide().served() as url:
+        pass
+    configuration = client.Configuration()
+    configuration.host = url
+    configuration.retries = False
+    with client.ApiClient(configuration) as connection:
+        cluster = LiveCluster(connection, Impatient())
+        with pytest.raises(Unreachable, match=rf"^cannot reach {url}: .*Connection refused$"):
+            list(cluster.ats())
+
+
+def test_a_server_that_nobody_vouches_for_is_not_talked_to(real_world: RealWorld) -> None:
+    configuration = client.Configuration()
+    configuration.host = real_world.control_plane.server
+    configuration.retries = False
+    with client.ApiClient(configuration) as connection:
+        cluster = LiveCluster(connection, Impatient())
+        with pytest.raises(Unreachable, match=r"^cannot reach .*certificate verify failed[^\n]*$"):
+            list(cluster.ats())
+
+
+# What is no API server
+
+
+@pytest.mark.parametrize("body", ["<html>", "", "[]", "null", "7", '"x"'])
+def test_what_answers_in_another_language_is_no_api_server(body: str) -> None:
+    with (
+        live_on(OtherSide(*[Answer(body)] * 5)) as cluster,
+        pytest.raises(Unreachable, match=r"is no Kubernetes API server: .* is no JSON object"),
+    ):
+        list(cluster.ats())
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"metadata": None}, {"metadata": []}, {"metadata": {}, "items": {"a": 1}}]
+)
+def test_what_answers_with_no_list_is_no_api_server(body: object) -> None:
+    with (
+        live_on(OtherSide(Answer(body))) as cluster,
+        pytest.raises(Unreachable, match=r"is no Kubernetes API server: .* is no list"),
+    ):
+        list(cluster.ats())
+
+
+def test_what_has_no_pods_is_no_api_server() -> None:
+    with (
+        live_on(OtherSide(Answer("404 page not found", 404))) as cluster,
+        pytest.raises(Unreachable, match=r"is no Kubernetes API server: .* 404"),
+    ):
+        list(cluster.pods())
+
+
+def test_an_unknown_kind_of_object_is_refused_as_such() -> None:
+    with live_on(OtherSide(Answer("404 page not found", 404))) as cluster, pytest.raises(Rejected):
+        list(cluster.ats())
+
+
+# On a real API server
+
+
+def on(world: RealWorld, **options: Any) -> LiveCluster:
+    return LiveCluster(world.admin, Deadline(60.0), namespace=world.namespace, **options)
+
+
+def test_all_pages_together_are_the_list(real_world: RealWorld) -> None:
+    wanted = [f"at-{number}" for number in range(5)]
+    for name in wanted:
+        real_world.apply(manifest_of(name))
+    pages = names(on(real_world, page_size=2).ats())
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert list(itertools.chain(*pages)) == wanted
+
+
+def test_the_status_of_an_at_written_meanwhile_is_left_alone(real_world: RealWorld) -> None:
+    real_world.apply(manifest_of())
+    read = At(real_world.at("cnrex"))
+    real_world.apply(manifest_of(suspend=True))
+    with pytest.raises(Rejected) as error:
+        on(real_world).update_status(read, {"phase": "Pending"})
+    assert (error.value.code, error.value.reason) == (409, "Conflict")
+
+
+def test_the_status_of_a_recreated_at_is_left_alone(real_world: RealWorld) -> None:
+    real_world.apply(manifest_of())
+    read = At(real_world.at("cnrex"))
+    real_world.delete_at("cnrex")
+    real_world.apply(manifest_of())
+    with pytest.raises(Rejected) as error:
+        on(real_world).update_status(read, {"phase": "Pending"})
+    assert error.value.code == 409
+
+
+def test_a_written_status_is_the_whole_status(real_world: RealWorld) -> None:
+    real_world.apply(manifest_of())
+    real_world.set_at_status("cnrex", {"phase": "Running", "reason": "Unschedulable"})
+    on(real_world).update_status(At(real_world.at("cnrex")), {"phase": "Succeeded"})
+    assert real_world.at("cnrex")["status"] == {"phase": "Succeeded"}
+
+
+def a_pod(world: RealWorld, *finalizers: str) -> Pod:
+    """A Pod of that name, new, with these finalizers."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "x", "namespace": world.namespace, "finalizers": list(finalizers)},
+        "spec": {"containers": [{"name": "x", "image": "x"}]},
+    }
+    return Pod(on(world).create_pod(manifest))
+
+
+def test_a_release_leaves_the_finalizers_of_others(real_world: RealWorld) -> None:
+    its_pod = a_pod(real_world, "example.com/a", api.FINALIZER, "example.com/b")
+    cluster = on(real_world)
+    assert Pod(cluster.release_pod(its_pod)).finalizers == ["example.com/a", "example.com/b"]
+    assert Pod(cluster.release_pod(its_pod)).finalizers == ["example.com/a", "example.com/b"]
+
+
+@pytest.mark.parametrize("verb", ["release_pod", "delete_pod"])
+def test_another_pod_of_that_name_is_left_alone(real_world: RealWorld, verb: str) -> None:
+    first = a_pod(real_world)
+    on(real_world).delete_pod(first)
+    second = a_pod(real_world, api.FINALIZER)
+    with pytest.raises(Rejected) as error:
+        getattr(on(real_world), verb)(first)
+    assert error.value.code == 409
+    found = Pod(on(real_world).pod(real_world.namespace, "x"))
+    assert (found.uid, found.held, found.deleted) == (second.uid, True, None)
+
+
+def test_an_event_at_every_limit_is_accepted(real_world: RealWorld) -> None:
+    from cnat import events
+    from cnat import status as statuses
+
+    name = "a" * 199 + "-" + "b" * 53
+    owner = at(name, metadata={"namespace": real_world.namespace})
+    refused = statuses.stalled(owner, INSTANT, INSTANT, "PreflightRejected", "é" * 2000)
+    event = events.of_change(owner, refused, INSTANT)
+    assert event is not None
+    on(real_world).create_event(event)
+    (found,) = real_world.events()
+    assert found["note"] == "é" * 512
+
+
+# Finding the cluster
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An environment in which no cluster is configured, and its empty home."""
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def kubeconfig(path: Path, server: str = "https://example.com", context: str = "here") -> Path:
+    path.parent.mkdir(exist_ok=True)
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {"token": "secret"}}],
+        "contexts": [{"name": context, "context": {"cluster": "c", "user": "u"}}],
+        "current-context": context,
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def host(kubeconfig: Path | None = None, context: str | None = None) -> str:
+    connection = live.connect(str(kubeconfig) if kubeconfig else None, context, 1)
+    found: str = connection.configuration.host
+    return found
+
+
+def test_a_named_kubeconfig_comes_first(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kubeconfig(nowhere / ".kube/config", "https://home")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(nowhere / "env", "https://env")))
+    assert host(kubeconfig(nowhere / "flag", "https://flag")) == "https://flag"
+    assert host() == "https://env"
+    monkeypatch.delenv("KUBECONFIG")
+    assert host() == "https://home"
+
+
+def test_several_kubeconfigs_are_one(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [
+        kubeconfig(nowhere / "one", "https://one", "first"),
+        kubeconfig(nowhere / "two", "https://two", "second"),
+    ]
+    monkeypatch.setenv("KUBECONFIG", ":".join(map(str, files)))
+    assert host(context="first") == "https://one"
+    with pytest.raises(live.NotConfigured, match=r"no context 'third' in .*, only first, second$"):
+        host(context="third")
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_nothing_configured_says_what_to_give() -> None:
+    with pytest.raises(live.NotConfigured, match=r"no cluster is configured: .* give --kubeconfig"):
+        host()
+
+
+def test_an_absent_kubeconfig_is_named(nowhere: Path) -> None:
+    with pytest.raises(live.NotConfigured, match=r"^the kubeconfig .*/absent does not exist$"):
+        host(nowhere / "absent")
+
+
+def test_an_absent_context_is_told_with_those_there_are(nowhere: Path) -> None:
+    with pytest.raises(live.NotConfigured, match=r"there is no context 'there' in .*, only here$"):
+        host(kubeconfig(nowhere / "k"), "there")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"a: [", b"\xff", b"{}", b"contexts: 7", b"current-context: here"]
+)
+def test_a_kubeconfig_that_is_none_is_named(nowhere: Path, content: bytes) -> None:
+    path = nowhere / "k"
+    path.write_bytes(content)
+    with pytest.raises(live.NotConfigured, match=rf"^the kubeconfig {path} can't be used: "):
+        host(path)
+
+
+def test_a_folder_is_no_kubeconfig(nowhere: Path) -> None:
+    with pytest.raises(live.NotConfigured, match=r"can't be used: .*directory"):
+        host(nowhere)
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_a_pod_without_credentials_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    with pytest.raises(live.NotConfigured, match="the in-cluster configuration can't be used"):
+        host()
+
+
+def test_the_pool_is_as_wide_as_the_concurrency(nowhere: Path) -> None:
+    connection = live.connect(str(kubeconfig(nowhere / "k")), None, 7)
+    assert connection.configuration.connection_pool_maxsize == 7
