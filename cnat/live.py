@@ -131,7 +131,9 @@ class LiveCluster:
         return self._request("GET", f"{_ATS}/namespaces/{namespace}/ats/{name}")
 
     def pod(self, namespace: str, name: str) -> Manifest:
-        return self._request("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
+        # The name may come from a status, and a status holds whatever somebody wrote there.
+        path = f"/api/v1/namespaces/{namespace}/pods/{quote(name, safe='')}"
+        return self._request("GET", path)
 
     def create_pod(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         path = f"/api/v1/namespaces/{manifest['metadata']['namespace']}/pods"

@@ -215,6 +215,15 @@ def test_one_object_is_read() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["../../../../../version", "x?watch=true", "a b\n", "x#y"])
+def test_a_name_that_somebody_wrote_into_a_status_leads_nowhere_else(
+    real_world: RealWorld, name: str
+) -> None:
+    with pytest.raises(Rejected) as error:
+        on(real_world).pod(real_world.namespace, name)
+    assert error.value.code == 404
+
+
 def test_each_request_says_who_asks_and_for_what() -> None:
     other_side = OtherSide(EMPTY)
     with live_on(other_side) as cluster:
