@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint pytest controlplane schemas clean
+.PHONY: help demo test lint pytest controlplane schemas lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,13 @@ controlplane: .venv/.ready ## Start a real control plane, print its KUBECONFIG, 
 
 schemas: .venv/.ready ## Generate the CRD and the JSON Schema anew
 	$(BIN)/python schemas/generate.py
+
+lock: .venv/.ready ## Resolve what the image is made of anew, with hashes
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	$(BIN)/python -m pip install --quiet --target "$$tmp" uv && \
+	"$$tmp/bin/uv" pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+	  --output-file requirements.lock pyproject.toml
 
 clean: ## Remove what make has made in this folder
 	rm -rf .venv .demo dist

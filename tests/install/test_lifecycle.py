@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 from tests.controlplane.server import ControlPlane, running
 from tests.install.conftest import UID
 from tests.install.eventually import eventually
-from tests.install.image import Image
+from tests.install.image import REPOSITORY, Image
 from tests.install.kubelet import Kubelet
 from tests.install.overlay import CRD, KUSTOMIZE
 from tests.test_contract import SUCCEEDED
@@ -27,12 +28,11 @@ TEAM = "--namespace=team"
 INSTALL = ("apply", f"--kustomize={KUSTOMIZE / 'default'}")
 
 # What the README has for after an uninstall: no pass is left to let go of the Pods.
-RELEASE = """
-kubectl get pods -A -l app.kubernetes.io/managed-by=cnat \
-    -o jsonpath='{range .items[*]}-n {.metadata.namespace} {.metadata.name}{"\\n"}{end}' |
-  xargs -r -L1 kubectl patch pod -p \
-    '{"metadata":{"$deleteFromPrimitiveList/finalizers":["cnat.programming-kubernetes.info/outcome"]}}'
-"""
+(RELEASE,) = re.findall(
+    r"^```console\n(kubectl get pods -A .*?)^```$",
+    (REPOSITORY / "README.md").read_text(encoding="utf-8"),
+    flags=re.MULTILINE | re.DOTALL,
+)
 
 
 @pytest.fixture(scope="module")
