@@ -30,6 +30,7 @@ class Rejected(ClusterError):
         message: its message.
         continuation: the token that a 410 answer to a list page gives to go on with.
         retry_after: seconds that the server asks to be left alone for, where it does.
+        causes: the reasons among the answer's `details.causes`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Rejected(ClusterError):
         message: str,
         continuation: str = "",
         retry_after: float | None = None,
+        causes: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -46,6 +48,7 @@ class Rejected(ClusterError):
         self.message = message
         self.continuation = continuation
         self.retry_after = retry_after
+        self.causes = causes
 
     @property
     def transient(self) -> bool:

@@ -13,6 +13,9 @@ from cnat.plan import Refusal, Seen
 # as 500 InternalError (admissionregistration.k8s.io/v1, failurePolicy: Fail).
 _ABOUT_THE_POD = frozenset({400, 403, 404, 409, 413, 422, 500})
 
+# core/v1 NamespaceTerminatingCause, by which a refused create tells that its namespace is deleted.
+_NAMESPACE_GOING = "NamespaceTerminating"
+
 
 class Overtaken(Exception):
     """Somebody else has written or deleted the object since it was read."""
@@ -113,6 +116,8 @@ def _refused(cluster: Cluster, seen: Seen, name: str, error: Rejected, reason: s
             return replace(seen, pods=(*seen.pods, pod))
         message = f"a Pod {name} that is not this At's is in the way; delete it or rename the At"
         return replace(seen, checked=True, refusal=Refusal("PodNameTaken", message))
+    if _NAMESPACE_GOING in error.causes:  # And the At goes with it.
+        raise Overtaken(str(error)) from error
     if error.code not in _ABOUT_THE_POD:
         raise error
     return replace(seen, checked=True, refusal=Refusal(reason, error.message))

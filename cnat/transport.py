@@ -151,6 +151,8 @@ def _rejection(answer: Any, document: Manifest, content: bytes) -> Rejected:
         retry_after = float(answer.headers.get("Retry-After", ""))
     except ValueError:
         retry_after = None
+    details = document.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
     said = content[:200].decode(errors="replace").strip()
     return Rejected(
         answer.status,
@@ -158,6 +160,7 @@ def _rejection(answer: Any, document: Manifest, content: bytes) -> Rejected:
         str(document.get("message") or f"HTTP {answer.status} {answer.reason}: {said}"),
         continuation,
         retry_after,
+        frozenset(str(cause.get("reason")) for cause in causes or ()),
     )
 
 
