@@ -164,7 +164,10 @@ class LiveCluster:
 
     def delete_pod(self, pod: Pod) -> None:
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
-        self._write("DELETE", path, {"preconditions": {"uid": pod.uid}})
+        options: dict[str, object] = {"preconditions": {"uid": pod.uid}}
+        if self._dry_run:  # Of a DELETE with a body, the API server ignores the query.
+            options["dryRun"] = ["All"]
+        self._write("DELETE", path, options)
 
     def create_event(self, event: Manifest) -> None:
         path = f"{_EVENTS}/namespaces/{event['metadata']['namespace']}/events"

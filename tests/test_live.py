@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from kubernetes import client
@@ -22,82 +17,9 @@ from cnat.cluster import OutOfTime, Rejected, Unreachable
 from cnat.deadline import Deadline
 from cnat.live import LiveCluster
 from tests.objects import INSTANT, at, pod_of
+from tests.other_side import Answer, Asked, OtherSide, kubeconfig, page, status
 from tests.worlds import RealWorld
 from tests.worlds import at as manifest_of
-
-
-@dataclass
-class Answer:
-    """One answer of the other side; a str is sent as it is, anything else as JSON.
-
-    Code 0 is no answer at all.
-    """
-
-    body: object = field(default_factory=dict)
-    code: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Asked:
-    """One request as it arrived."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: Mapping[str, str]
-    body: Any
-
-
-class OtherSide:
-    """An HTTP server that gives prepared answers, in their order, and notes what was asked."""
-
-    def __init__(self, *answers: Answer) -> None:
-        self.answers = list(answers)
-        self.asked: list[Asked] = []
-
-    @contextmanager
-    def served(self) -> Iterator[str]:
-        other_side = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                other_side.answer(self)
-
-            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        url = urlsplit(request.path)
-        length = int(request.headers.get("Content-Length") or 0)
-        query = {key: value for key, (value,) in parse_qs(url.query).items()}
-        body = json.loads(request.rfile.read(length)) if length else None
-        headers = {key.lower(): value for key, value in request.headers.items()}
-        self.asked.append(Asked(request.command, url.path, query, headers, body))
-        answer = self.answers.pop(0)
-        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        if not answer.code:
-            request.close_connection = True
-            return
-        request.send_response_only(answer.code)
-        for name, value in {"Content-Length": str(len(text.encode())), **answer.headers}.items():
-            request.send_header(name, value)
-        request.end_headers()
-        request.wfile.write(text.encode())
 
 
 class Impatient(Deadline):
@@ -122,16 +44,6 @@ def live_on(
         configuration.retries = False
         with client.ApiClient(configuration) as connection:
             yield LiveCluster(connection, deadline or Impatient(), **options)
-
-
-def page(*names: str, token: str = "") -> Answer:
-    items = [at(name).raw for name in names]
-    return Answer({"kind": "AtList", "metadata": {"continue": token}, "items": items})
-
-
-def status(code: int, reason: str, message: str = "", **metadata: str) -> Answer:
-    body = {"kind": "Status", "reason": reason, "message": message or reason, "metadata": metadata}
-    return Answer(body, code)
 
 
 def names(pages: Iterator[list[Any]]) -> list[list[str]]:
@@ -298,6 +210,12 @@ def test_just_that_pod_is_deleted() -> None:
     asked = written("delete_pod", POD)
     assert (asked.method, asked.path) == ("DELETE", f"/api/v1/namespaces/default/pods/{POD.name}")
     assert asked.body == {"preconditions": {"uid": POD.uid}}
+
+
+def test_a_dry_run_deletes_nothing(real_world: RealWorld) -> None:
+    its_pod = a_pod(real_world)
+    on(real_world, dry_run=True).delete_pod(its_pod)
+    assert Pod(on(real_world).pod(real_world.namespace, "x")).deleted is None
 
 
 def test_an_event_is_created() -> None:
@@ -584,22 +502,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kubeconfig(path: Path, server: str = "https://example.com", context: str = "here") -> Path:
-    path.parent.mkdir(exist_ok=True)
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "users": [{"name": "u", "user": {"token": "secret"}}],
-        "contexts": [{"name": context, "context": {"cluster": "c", "user": "u"}}],
-        "current-context": context,
-    }
-    path.write_text(json.dumps(document))
-    return path
-
-
-def host(kubeconfig: Path | None = None, context: str | None = None) -> str:
-    connection = live.connect(str(kubeconfig) if kubeconfig else None, context, 1)
+def host(file: Path | None = None, context: str | None = None) -> str:
+    connection = live.connect(str(file) if file else None, context, 1)
     found: str = connection.configuration.host
     return found
 
