@@ -204,8 +204,7 @@ def mixed(on: Run, real_world: RealWorld) -> RealWorld:
     """A namespace with Ats in each state, some of them edited since the last pass."""
 
     def end(name: str) -> None:
-        (pod,) = (each["metadata"]["name"] for each in real_world.pods() if name in str(each))
-        real_world.set_pod_status(pod, SUCCEEDED)
+        real_world.set_pod_status(real_world.at(name)["status"]["podName"], SUCCEEDED)
 
     real_world.apply(at("ended", ttlSecondsAfterFinished=SIXTY_YEARS))
     real_world.apply(at("ending"))
