@@ -18,6 +18,9 @@ from cnat.deadline import Deadline
 # Seconds that a write may take before it is sent again: one that takes this long is stuck.
 WRITE_TIMEOUT = 10.0
 _ATTEMPTS = 5
+# Seconds after which nothing is created by a further try: a run that the first one started may
+# since have ended, been recorded, and its Pod been deleted.
+_CREATE_WITHIN = 10.0
 
 # Seconds for which the headers with the credentials are used again. The kubernetes client takes
 # as long to say what they are as to send a small request.
@@ -70,7 +73,8 @@ class Transport:
             Rejected: the answer says no; where it is about the server's state (429, 5xx), it has
                 said so to several tries.
             Unreachable: there was no answer to several tries.
-            OutOfTime: the deadline didn't leave time for (all) tries.
+            OutOfTime: the deadline didn't leave time for (all) tries, or a create would have been
+                sent again too late after its first try.
         """
         document: Manifest = self._retrying(self._send, method, path, body, content_type, timeout)
         return document
@@ -132,7 +136,10 @@ class Transport:
         return b"".join(pieces)
 
     def _give_up(self, state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number >= _ATTEMPTS or state.upcoming_sleep >= self._deadline.remaining
+        patience = self._deadline.remaining
+        if state.args[0] == "POST":
+            patience = min(patience, _CREATE_WITHIN - (state.seconds_since_start or 0.0))
+        return state.attempt_number >= _ATTEMPTS or state.upcoming_sleep >= patience
 
 
 def _given_up(state: tenacity.RetryCallState) -> NoReturn:

@@ -322,6 +322,13 @@ def test_a_pause_beyond_the_deadline_is_not_waited_for() -> None:
     assert deadline.slept == []
 
 
+def test_a_create_is_not_sent_again_long_after_its_first_try() -> None:
+    other_side = OtherSide(Answer({}, 503, {"Retry-After": "10"}))
+    with live_on(other_side) as cluster, pytest.raises(OutOfTime):
+        cluster.create_pod(POD.raw)
+    assert len(other_side.asked) == 1
+
+
 def test_nothing_is_sent_after_the_deadline() -> None:
     other_side = OtherSide()
     with live_on(other_side, Deadline(0.0)) as cluster, pytest.raises(OutOfTime):
