@@ -30,9 +30,11 @@ class Creations:
     """How often a Pod was created for each run: (uid of the At, name of the Pod)."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seen: Callable[[Pod], None] = lambda _: None  # told of each
 
     def add(self, pod: Pod) -> None:
         self.counts[str(pod.at_uid), pod.name] += 1
+        self.seen(pod)
 
     @property
     def repeated(self) -> list[tuple[str, str]]:
