@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -101,6 +101,8 @@ def lost(at: At, instant: datetime, pod_name: str, now: datetime) -> dict[str, A
 def of_pod(at: At, instant: datetime, pod: Pod, now: datetime) -> dict[str, Any]:
     """What the Pod shows of the run: `Running`, `Succeeded` or `Failed`."""
     outcome = observe(pod, now)
+    if outcome.reason == api.POD_LOST:  # That is our word for a Pod that can't be asked any more.
+        outcome = replace(outcome, reason="PodFailed")
     if outcome.phase == "Running":
         message = outcome.message or f"Pod {pod.name} is running"
         ready = ("True", "Running", message)

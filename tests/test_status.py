@@ -416,6 +416,10 @@ def test_a_reason_that_no_condition_may_have_stays_in_the_status(reason: str) ->
     assert earned["reason"] == (reason[:1024] or "PodFailed")
 
 
+def test_a_pod_that_is_there_is_not_lost_whatever_it_says() -> None:
+    assert of_pod({"phase": "Failed", "reason": "PodLost"})["reason"] == "PodFailed"
+
+
 def test_a_long_message_is_cut() -> None:
     earned = of_pod({"phase": "Failed", "message": "x" * 5000})
     assert len(earned["message"]) == 1024
