@@ -193,8 +193,6 @@ def _arm_or_start(now: datetime, seen: Seen) -> Action | None:
             return _arm(now, seen, instant)
         return _start(now, seen, instant)
     except Malformed as error:
-        if error.field.startswith("status"):
-            raise
         return _differing(at, status.stalled(at, None, now, "InvalidSpec", str(error)))
     except ScheduleError as error:
         return _differing(at, status.stalled(at, None, now, "InvalidSchedule", str(error)))

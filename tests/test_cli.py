@@ -520,7 +520,7 @@ def test_a_full_disk_is_told() -> None:
         (["--page-size", "x"], "argument --page-size: 'x' is no whole number of at least 1"),
         (["--timeout", "nan"], "argument --timeout: 'nan' is no number of seconds between 0 and"),
         (["--timeout", "x"], "argument --timeout: 'x' is no number of seconds between 0 and a day"),
-        (["--dry-run", "--now", "soon"], "--now: 'soon' is not an RFC 3339 time; write it like"),
+        (["--dry-run", "--now", "soon"], "argument --now: 'soon' is not an RFC 3339 time; write"),
         (["--now", NOW], "--now is for planning: add --dry-run (or use --local)"),
         (["--detailed-exitcode"], "--detailed-exitcode tells about a plan: add --dry-run"),
         (["-f", "x", "--local", "y"], "-f plans from manifests and --local runs on a folder"),
