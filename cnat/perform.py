@@ -41,7 +41,7 @@ def create_pod(cluster: Cluster, action: plan.CreatePod, seen: Seen) -> Done:
     """Start a run. A Pod of that name that is already there is the run's own, or in the way."""
     name = action.manifest["metadata"]["name"]
     try:
-        created = Pod(cluster.create_pod(action.manifest))
+        created = Pod(cluster.create_pod(action.manifest)).slim()
     except Rejected as error:
         return Done(_refused(cluster, seen, name, error, "StartRejected"))
     due = action.manifest["metadata"]["annotations"][api.SCHEDULED_TIME]
@@ -125,7 +125,7 @@ def _refused(cluster: Cluster, seen: Seen, name: str, error: Rejected, reason: s
 
 def _pod(cluster: Cluster, namespace: str, name: str) -> Pod | None:
     try:
-        return Pod(cluster.pod(namespace, name))
+        return Pod(cluster.pod(namespace, name)).slim()
     except Rejected as error:
         if error.code == 404:
             return None

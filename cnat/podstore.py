@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterator
 
-from cnat.api import Manifest, Pod
+from cnat.api import Pod
 
 
 class PodStore:
@@ -23,7 +23,7 @@ class PodStore:
 
     def put(self, uid: str, pod: Pod) -> None:
         """Keep a Pod of the At with that uid."""
-        text = json.dumps(_needed(pod.raw), separators=(",", ":")).encode()
+        text = json.dumps(pod.slim().raw, separators=(",", ":")).encode()
         self._sample = self._sample or text
         packer = zlib.compressobj(level=1, wbits=-zlib.MAX_WBITS, zdict=self._sample)
         packed = packer.compress(text) + packer.flush()
@@ -40,11 +40,3 @@ class PodStore:
     def _unpacked(self, packed: bytes) -> Pod:
         unpacker = zlib.decompressobj(wbits=-zlib.MAX_WBITS, zdict=self._sample)
         return Pod(json.loads(unpacker.decompress(packed)))
-
-
-def _needed(raw: Manifest) -> Manifest:
-    """All but most of the spec and who manages which field, which no property of Pod reads."""
-    metadata = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
-    spec = raw.get("spec")
-    node = {"nodeName": spec.get("nodeName")} if isinstance(spec, dict) else None
-    return {"metadata": metadata, "spec": node, "status": raw.get("status")}
