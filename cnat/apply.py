@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cnat import perform, plan
 from cnat.agenda import Agenda, Order
@@ -17,10 +17,11 @@ from cnat.deadline import Deadline
 from cnat.perform import Done, Overtaken
 from cnat.plan import Seen
 
-# An At that was read longer ago than this is read again before its Pod is created. Within this
-# time another pass would have to start the run, see it end, record it and have its Pod deleted
-# for the create to succeed a second time.
-FRESH_SECONDS = 20.0
+# When Pods were listed longer ago than this, Pod and At are read again before a Pod is created.
+# With the 20 s that a create may then take (cnat.transport) it stays below plan.HELD_SECONDS. So
+# if another pass has started the run since, its Pod has the name still and this create fails; if
+# before, its Pod or its record was there to be seen.
+FRESH_SECONDS = 30.0
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +92,11 @@ _RANKS: dict[type[_Task], tuple[int, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A task with what it was planned from; `read_at` is when, by `time.monotonic()`."""
+    """A task with what it was planned from.
+
+    Attributes:
+        read_at: `time.monotonic()` before the Pods were read; the At was read after them.
+    """
 
     task: _Task
     seen: Seen | None
@@ -133,13 +138,13 @@ class Applier:
 
         Args:
             pods: those with our label and this At's uid.
-            read_at: `time.monotonic()` when the At was read.
+            read_at: `time.monotonic()` before the Pods were listed.
         """
         self._plan(Seen(at, pods), read_at)
 
     def release(self, pod: Pod) -> None:
-        """Queue the release of a Pod whose At is gone, if we hold it."""
-        if pod.held:
+        """Queue the release of a Pod whose At is gone, if we hold it and need not any more."""
+        if pod.held and plan.may_release(self._cluster.now(), pod):
             self._push(plan.ReleasePod(pod), None, 0.0)
 
     def run(self) -> None:
@@ -198,7 +203,7 @@ class Applier:
             if isinstance(task, _Look) or (
                 isinstance(task, plan.CreatePod) and began - work.read_at > FRESH_SECONDS
             ):
-                self._read_again(task.at, seen)
+                self._read_again(seen, work.read_at)
                 return
             done = self._perform(task, seen)
         except Overtaken:
@@ -230,17 +235,14 @@ class Applier:
             case plan.Preflight():
                 return perform.preflight(self._cluster, task, seen)
 
-    def _read_again(self, at: At, seen: Seen | None) -> None:
-        read_at = time.monotonic()
-        try:
-            fresh = At(self._cluster.at(at.namespace, at.name))
-        except Rejected as error:
-            if error.code == 404:
-                raise Overtaken from error
-            raise
-        if seen is None or fresh.uid != at.uid:
-            raise Overtaken
-        self._plan(replace(seen, at=fresh), read_at)
+    def _read_again(self, seen: Seen | None, read_at: float) -> None:
+        if seen is None:
+            raise AssertionError("nothing to read again")
+        now = time.monotonic()
+        fresh = perform.read_again(self._cluster, seen)
+        # With another schedule it is another run, and that one's Pod hasn't been looked for.
+        same = fresh.at.generation == seen.at.generation
+        self._plan(fresh, now if same else read_at)
 
     def _tell(self, task: _Tell) -> None:
         try:

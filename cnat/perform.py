@@ -8,6 +8,7 @@ from cnat import api, events, plan
 from cnat.api import At, Manifest, Pod
 from cnat.cluster import Cluster, ClusterError, Rejected
 from cnat.plan import Refusal, Seen
+from cnat.pod import name as pod_name
 
 # Answers that judge this Pod: validation, admission, quota. A webhook that can't be called shows
 # as 500 InternalError (admissionregistration.k8s.io/v1, failurePolicy: Fail).
@@ -56,6 +57,23 @@ def preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:
         name = action.manifest["metadata"]["name"]
         return Done(_refused(cluster, seen, name, error, "PreflightRejected"))
     return Done(replace(seen, checked=True))
+
+
+def read_again(cluster: Cluster, seen: Seen) -> Seen:
+    """See anew an At that is about to start: the Pod of that run, then the At, as lists do."""
+    at = seen.at
+    name = pod_name(at, at.instant)
+    found = _pod(cluster, at.namespace, name)
+    pods = tuple(pod for pod in seen.pods if pod.name != name)
+    if found is not None and found.at_uid == at.uid:
+        pods = (*pods, found)
+    try:
+        fresh = At(cluster.at(at.namespace, at.name))
+    except Rejected as error:
+        raise _overtaken(error) from error
+    if fresh.uid != at.uid:
+        raise Overtaken(f"At {at.namespace}/{at.name} was deleted and created anew")
+    return replace(seen, at=fresh, pods=pods)
 
 
 def find_pod(cluster: Cluster, action: plan.FindPod, seen: Seen) -> Done:

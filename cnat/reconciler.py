@@ -32,6 +32,7 @@ def reconcile(
         ClusterError: the lists can't be read. Once Ats have been planned, they are done first,
             and what couldn't be listed is a Failure.
     """
+    read_at = time.monotonic()
     pods, left = PodStore(), PodStore()
     for page in cluster.pods():
         for raw in page:
@@ -41,8 +42,6 @@ def reconcile(
             elif (uid := pod.left_by) is not None and uid in shard:
                 left.put(uid, pod)
     results = applier.results
-    # All pages show the cluster as it is now: their continue tokens stand for one snapshot.
-    read_at = time.monotonic()
     try:
         for page in cluster.ats():
             for raw in page:

@@ -369,7 +369,8 @@ def test_an_at_read_long_ago_is_read_again_before_it_starts() -> None:
     owner = due()
     cluster = Memory(Objects([owner], now=NOW))
     applied(cluster, age=OLD)
-    assert cluster.calls[:2] == [("get at", "cnrex"), ("create pod", pod_name(owner))]
+    name = pod_name(owner)
+    assert cluster.calls[:3] == [("get pod", name), ("get at", "cnrex"), ("create pod", name)]
 
 
 def test_an_at_read_just_now_is_not() -> None:
@@ -383,7 +384,7 @@ def changed_meanwhile(change: Callable[[Objects], None]) -> tuple[Memory, Result
     cluster = Memory(Objects([due()], now=NOW))
 
     def meanwhile(verb: str, _: str) -> None:
-        if verb == "get at" and len(cluster.calls) == 1:
+        if verb == "get at" and len(cluster.calls) == 2:
             change(cluster.objects)
 
     cluster.fail = meanwhile

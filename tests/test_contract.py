@@ -10,6 +10,8 @@ import pytest
 from cnat import api
 from tests.worlds import Manifest, RealWorld, World, at, resource_versions
 
+pytestmark = pytest.mark.usefixtures("released_at_once")
+
 DUE = "2023-05-21T02:00:00Z"
 FUTURE = "2999-01-01T00:00:00Z"
 BEFORE = datetime(2998, 1, 1, tzinfo=UTC)

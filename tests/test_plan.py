@@ -28,6 +28,8 @@ from cnat.schedule import rfc3339
 from tests.memory import Memory, Objects
 from tests.objects import DUE, ENDED, FAILED, INSTANT, SUCCEEDED, at, pod_of, terminated
 
+pytestmark = pytest.mark.usefixtures("released_at_once")
+
 SECOND = timedelta(seconds=1)
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)

@@ -17,6 +17,9 @@ T = TypeVar("T")
 Hook = Callable[[int, str], None]
 
 
+_ENDLESS = 5000
+
+
 class Killed(BaseException):
     """The process ends here, as if by SIGKILL: nothing of cnat may catch it."""
 
@@ -101,6 +104,7 @@ class Interposed:
     def _request(self, name: str, send: Callable[[], T]) -> T:
         self.requests.append(name)
         number = len(self.requests)
+        assert number < _ENDLESS, "the pass doesn't come to an end"
         self._before(number, name)
         answer = send()
         self._after(number, name)

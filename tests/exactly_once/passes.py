@@ -48,12 +48,17 @@ class Pass:
 
 @dataclass(frozen=True)
 class Limits:
-    """The flags of a pass that matter here."""
+    """The flags of a pass that matter here, and what no flag can set.
+
+    Attributes:
+        held: see `cnat.plan.HELD_SECONDS`; 0 where all happens in a moment.
+    """
 
     concurrency: int = 1
     page_size: int = 6
     timeout: float = 20.0
     patience: float | None = None
+    held: float | None = 0.0
 
 
 @contextmanager
@@ -87,6 +92,7 @@ def one(
             f"--timeout={limits.timeout}",
             shift=shift,
             patience=limits.patience,
+            held=limits.held,
         )
         session.victim.set_result(run.pid)
         ended = run.wait()

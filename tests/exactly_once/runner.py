@@ -29,6 +29,7 @@ from cnat import (  # noqa: F401  imported once for all runs
     local,
     logs,
     manifests,
+    plan,
     snapshot,
     transport,
 )
@@ -78,12 +79,19 @@ class Runner:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def start(self, *arguments: str, shift: float = 0.0, patience: float | None = None) -> Run:
+    def start(
+        self,
+        *arguments: str,
+        shift: float = 0.0,
+        patience: float | None = None,
+        held: float | None = None,
+    ) -> Run:
         """Start `cnat-reconcile` with these arguments.
 
         Args:
             shift: how far its clock is ahead of the true time, in seconds.
             patience: seconds that it waits for an answer at most; None for as long as ever.
+            held: seconds for which a Pod keeps its finalizer; None for as long as ever.
         """
         handle, output = tempfile.mkstemp(dir=self._directory, suffix=".output")
         os.close(handle)
@@ -93,6 +101,7 @@ class Runner:
             "arguments": arguments,
             "shift": shift,
             "patience": patience,
+            "held": held,
             "output": output,
         }
         connection.sendall(json.dumps(request).encode() + b"\n")
@@ -150,6 +159,8 @@ def _become(request: dict[str, Any]) -> NoReturn:
         if shift := request["shift"]:
             true_time = time.time
             time.time = lambda: true_time() + shift
+        if request["held"] is not None:
+            plan.HELD_SECONDS = request["held"]
         if patience := request["patience"]:
             _make_impatient(patience)
         code = cli.main(request["arguments"])

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
+from datetime import timedelta
+
 import pytest
 
+from cnat import transport
+from cnat.api import Pod
 from cnat.apply import FRESH_SECONDS
+from cnat.cluster import Rejected
+from cnat.plan import HELD_SECONDS
 from tests.exactly_once.interposed import nobody
+from tests.exactly_once.observed import Observed, poll
+from tests.exactly_once.passes import Cluster, Limits, one
 from tests.exactly_once.place import Place
-from tests.worlds import at
+from tests.exactly_once.proxy import Fault, Strike
+from tests.exactly_once.scenario import ended
+from tests.worlds import RealWorld, at
+
+# A create that was decided on goes on for so long: until the last try, and until that is given up.
+CREATE_SECONDS = 2 * transport.WRITE_TIMEOUT
 
 
-@pytest.mark.parametrize("seconds", [FRESH_SECONDS + 1, 3600.0])
+@pytest.mark.parametrize("seconds", [0.0, 10.0, FRESH_SECONDS, HELD_SECONDS, 3600.0])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
     place: Place, when: str, seconds: float
@@ -22,8 +38,10 @@ def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
         place.world.apply(at("cnrex", ttlSecondsAfterFinished=0))
 
         def hold(k: int, request: str, here: int = number) -> None:
-            # One instruction before the create, no time limit helps: see the README's limits.
-            if k == here and (when, request) != ("before", "create_pod"):
+            # One instruction before the create, no longer time can be told from none: see the
+            # limits in the README.
+            late = (when, request) == ("before", "create_pod") and seconds > CREATE_SECONDS
+            if k == here and not late:
                 place.a_whole_life(seconds)
 
         requests = place.one_pass(*((hold, nobody) if when == "before" else (nobody, hold)))
@@ -31,3 +49,60 @@ def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
         place.world.delete_at("cnrex")
         place.clock.go_on(100.0)
         place.one_pass()
+
+
+def test_the_times_add_up() -> None:
+    """A create is over before the Pod that it may repeat can be gone, a second being rounded."""
+    assert FRESH_SECONDS + CREATE_SECONDS + 1.0 < HELD_SECONDS
+
+
+def test_a_pod_is_held_for_its_first_minute(observed: Observed) -> None:
+    name = observed.start(at())
+    observed.world.set_pod_status(name, ended(0))
+    observed.until_silent()
+    assert observed.outcome("cnrex") == ("Succeeded", "Completed")
+    assert Pod(observed.pod(name)).held
+    created = Pod(observed.pod(name)).created
+    assert created
+    observed.until_silent(created + timedelta(seconds=HELD_SECONDS))
+    assert not Pod(observed.pod(name)).held
+
+
+def test_a_deleted_pod_keeps_its_name_for_a_minute(observed: Observed) -> None:
+    name = observed.start(at())
+    observed.world.delete_pod(name)
+    observed.until_silent()
+    assert observed.outcome("cnrex") == ("Failed", "PodDeleted")
+    assert Pod(observed.pod(name)).held
+
+
+def test_the_pod_of_a_deleted_at_keeps_its_name_for_a_minute(observed: Observed) -> None:
+    name = observed.start(at())
+    observed.world.delete_at("cnrex")
+    observed.until_silent()
+    assert Pod(observed.pod(name)).held
+
+
+def test_a_create_that_arrives_when_its_run_has_come_and_gone_starts_nothing(
+    real: Observed, cluster: Cluster
+) -> None:
+    """By processes: one's create is on its way while others see the whole run."""
+    assert isinstance(real.world, RealWorld)
+    namespace, limits = real.world.namespace, Limits(held=None)
+    real.world.apply(at(ttlSecondsAfterFinished=0))
+    with cluster.proxy.session(Strike(Fault.LATE, 1, "create pods")) as session:
+        straggler = cluster.runner.start(
+            f"--kubeconfig={session.kubeconfig}", f"--namespace={namespace}"
+        )
+        poll(lambda: bool(session.struck))
+        one(cluster, namespace, limits=limits)
+        name = real.pod_of("cnrex")
+        real.world.set_pod_status(name, ended(0))
+        one(cluster, namespace, limits=limits)
+        with suppress(Rejected):  # If it is still there.
+            real.world.delete_pod(name)
+        one(cluster, namespace, limits=limits)
+        os.kill(straggler.pid, signal.SIGKILL)
+        straggler.wait()
+    assert real.outcome("cnrex") == ("Succeeded", "Completed")
+    assert cluster.witness.created(namespace) == {name: 1}

@@ -225,6 +225,12 @@ class Everybody(RuleBasedStateMachine):
     def time_passes(self, passed: int) -> None:
         self.now += timedelta(seconds=passed)
 
+    @rule(name=names)
+    def it_is_almost_time(self, name: str) -> None:
+        found = self.ats().get(name)
+        if found is not None:
+            self.now = max(self.now, At(found).instant - timedelta(microseconds=1))
+
     # cnat
 
     def run(self, before: Hook = nobody, after: Hook = nobody) -> Results:
