@@ -14,18 +14,25 @@ class Deadline:
     It takes no lock: a signal handler may call `expire` at any point of any other method.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, whole: Deadline | None = None) -> None:
         self._at = time.monotonic() + seconds
         self._expired = False
+        self._whole = whole
 
     @property
     def remaining(self) -> float:
         """Seconds left, 0.0 when it has passed."""
-        return 0.0 if self._expired else max(0.0, self._at - time.monotonic())
+        if self._expired or (self._whole and self._whole.passed):
+            return 0.0
+        return max(0.0, self._at - time.monotonic())
 
     @property
     def passed(self) -> bool:
         return self.remaining == 0.0
+
+    def part(self, share: float) -> Deadline:
+        """One for the first `share` (0.0 to 1.0) of the time left; it passes with this one, too."""
+        return Deadline(self.remaining * share, self)
 
     def extend(self, seconds: float) -> None:
         """Make it pass `seconds` from now, unless it was ended early."""

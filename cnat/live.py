@@ -20,6 +20,9 @@ from cnat.transport import Transport
 
 # Seconds that a page of a list may take: on a busy API server it takes long.
 _LIST_TIMEOUT = 30.0
+# The lists may take this part of the pass's time. What is left is for what they have shown so far,
+# or a pass on a slow API server would come to nothing each time.
+_LISTING = 0.75
 
 _ATS = f"/apis/{api.GROUP}/{api.VERSION}"
 _EVENTS = "/apis/events.k8s.io/v1"
@@ -107,6 +110,7 @@ class LiveCluster:
         self._now = now or self.clock.now
         self._transport = Transport(connection, deadline, self.clock)
         self._request = self._transport.request
+        self._list = Transport(connection, deadline.part(_LISTING), self.clock).request
         self._scope = f"/namespaces/{quote(namespace)}" if namespace else ""
         self._selector = selector
         self._page_size = page_size
@@ -185,7 +189,7 @@ class LiveCluster:
             query["labelSelector"] = selector
         while True:
             try:
-                page = self._request("GET", f"{path}?{urlencode(query)}", timeout=_LIST_TIMEOUT)
+                page = self._list("GET", f"{path}?{urlencode(query)}", timeout=_LIST_TIMEOUT)
             except Rejected as error:
                 if error.code != 410 or not error.continuation:
                     raise
