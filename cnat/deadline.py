@@ -44,6 +44,9 @@ class Deadline:
 
     def sleep(self, seconds: float) -> None:
         """Sleep that long, or until it has passed."""
+        if self._whole:
+            self._whole.sleep(min(seconds, self.remaining))
+            return
         end = time.monotonic() + seconds
         while (left := min(end - time.monotonic(), self.remaining)) > 0.0:
             time.sleep(min(left, LOOK_SECONDS))
