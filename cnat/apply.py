@@ -143,8 +143,8 @@ class Applier:
         self._plan(Seen(at, pods), read_at)
 
     def release(self, pod: Pod) -> None:
-        """Queue the release of a Pod whose At is gone, if we hold it and need not any more."""
-        if pod.held and plan.may_release(self._cluster.now(), pod):
+        """Queue the release of a Pod whose At is gone, if we hold it."""
+        if pod.held:
             self._push(plan.ReleasePod(pod), None, 0.0)
 
     def run(self) -> None:

@@ -16,9 +16,9 @@ from cnat import api, pod, status
 from cnat.api import At, Malformed, Pod
 from cnat.schedule import ScheduleError, rfc3339
 
-# A Pod keeps our finalizer, and so its name, for at least so long after it was created. A pass
-# that was held up between its lists and its create (by the network, by retries, by a frozen
-# machine) then finds the name taken, however soon the Pod ended, was recorded and deleted.
+# A Pod isn't deleted by us, nor let go of when somebody else has deleted it, until it is so old. A
+# pass that was held up between its lists and its create (by the network, by retries, by a frozen
+# machine) then finds the name taken, however soon the run ended and was recorded.
 HELD_SECONDS = 60.0
 
 
@@ -117,12 +117,6 @@ def next_action(now: datetime, seen: Seen) -> Action | None:
     )
 
 
-def may_release(now: datetime, its_pod: Pod) -> bool:
-    """Whether no pass can still be about to create this Pod, so that its name may become free."""
-    created = its_pod.created
-    return created is None or (now - created).total_seconds() >= HELD_SECONDS
-
-
 def cannot_start(at: At) -> bool:
     """Whether the At's own status says that it can't start as written."""
     record = at.status
@@ -178,17 +172,23 @@ def _tidy(now: datetime, seen: Seen) -> Action | None:
         record = ended.get(rfc3339(instant))
         if record is None:
             continue
-        if its_pod.held:
-            if may_release(now, its_pod):
-                return ReleasePod(its_pod)
+        if its_pod.deleted and not _name_may_go(now, its_pod):
             continue
+        if its_pod.held:
+            return ReleasePod(its_pod)
         ttl = seen.at.ttl_seconds_after_finished
         completion = api.moment(record.get("completionTime"))
         if ttl is None or completion is None or its_pod.deleted:
             continue
-        if (now - completion).total_seconds() >= ttl:
+        if (now - completion).total_seconds() >= ttl and _name_may_go(now, its_pod):
             return DeletePod(its_pod)
     return None
+
+
+def _name_may_go(now: datetime, its_pod: Pod) -> bool:
+    """Whether no pass can still be about to create this Pod, so that its name may become free."""
+    created = its_pod.created
+    return created is None or (now - created).total_seconds() >= HELD_SECONDS
 
 
 def _arm_or_start(now: datetime, seen: Seen) -> Action | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from cnat import plan
 from tests import worlds
 from tests.controlplane import assets
 from tests.controlplane.errors import AssetsError
@@ -54,11 +52,3 @@ def world(request: pytest.FixtureRequest) -> worlds.World:
     """Each cluster in turn: the same scenarios must hold on both."""
     chosen: worlds.World = request.getfixturevalue(f"{request.param}_world")
     return chosen
-
-
-@pytest.fixture(scope="module")
-def released_at_once() -> Iterator[None]:
-    """No Pod is held for its first minute: for tests in which all happens in a moment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "HELD_SECONDS", -math.inf)
-        yield

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +42,12 @@ def main() -> None:
     print(yaml.safe_dump({"metadata": shown, "spec": pod["spec"]}, sort_keys=False).rstrip())
     _say("The kubelet's part, played by this demo on this machine:")
     store.set_pod_status("default", pod["metadata"]["name"], _run(pod["spec"]["containers"][0]))
-    _say("The next pass records the outcome.")
+    _say("The next pass records the outcome and releases the Pod.")
     _reconcile()
     status = store.at("default", "cnrex")["status"]
     print(yaml.safe_dump({"status": status}, sort_keys=False).rstrip())
-    _say("A pass a minute after the start lets the Pod go: no straggler can start it again.")
-    later = rfc3339(datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1))
-    _reconcile("--now", later)
     _say("And the one after has nothing left to do.")
-    _reconcile("--now", later)
+    _reconcile()
 
 
 def _run(container: dict[str, Any]) -> dict[str, Any]:

@@ -28,8 +28,6 @@ from tests.objects import DUE, SUCCEEDED
 from tests.other_side import Answer, OtherSide, kubeconfig, page, status
 from tests.worlds import Manifest, RealWorld, at, resource_versions
 
-pytestmark = pytest.mark.usefixtures("released_at_once")
-
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "kustomize/samples/at_cnrex.yaml"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"

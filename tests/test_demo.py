@@ -27,10 +27,9 @@ def test_the_demo_shows_each_step_of_the_first_sample_in_its_order(shown: str) -
         "cnat.programming-kubernetes.info/outcome",
         "$ cd / && bin/bash -c ",
         "\nHello, Shanghai!\n",
-        ": set 1 status",
+        "released 1 pod, set 1 status",
         "phase: Succeeded",
         "exitCode: 0",
-        "released 1 pod",
         "nothing to do",
     ]
     rest = shown

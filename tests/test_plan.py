@@ -28,8 +28,6 @@ from cnat.schedule import rfc3339
 from tests.memory import Memory, Objects
 from tests.objects import DUE, ENDED, FAILED, INSTANT, SUCCEEDED, at, pod_of, terminated
 
-pytestmark = pytest.mark.usefixtures("released_at_once")
-
 SECOND = timedelta(seconds=1)
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -237,10 +235,26 @@ def test_a_pod_is_deleted_its_time_to_live_after_it_finished() -> None:
 def test_a_pod_is_released_before_it_is_deleted() -> None:
     owner = at(ttlSecondsAfterFinished=0)
     ended = pod_of(owner, status=SUCCEEDED)
-    assert course(recorded(ended, owner), ended, now=ENDED) == [
+    assert course(recorded(ended, owner), ended, now=ENDED + HOUR) == [
         (ReleasePod, NAME),
         (DeletePod, NAME),
     ]
+
+
+def test_a_pod_is_not_deleted_in_its_first_minute() -> None:
+    owner = at(ttlSecondsAfterFinished=0)
+    ended = pod_of(owner, status=SUCCEEDED, metadata={"finalizers": []})
+    record = recorded(ended, owner)
+    assert course(record, ended, now=INSTANT + 60 * SECOND - MICROSECOND) == []
+    assert course(record, ended, now=INSTANT + 60 * SECOND) == [(DeletePod, NAME)]
+
+
+def test_a_pod_that_somebody_deletes_is_not_let_go_of_in_its_first_minute() -> None:
+    owner = at()
+    ended = pod_of(owner, status=SUCCEEDED, metadata={"deletionTimestamp": rfc3339(ENDED)})
+    record = recorded(ended, owner)
+    assert course(record, ended, now=INSTANT + 60 * SECOND - MICROSECOND) == []
+    assert course(record, ended, now=INSTANT + 60 * SECOND) == [(ReleasePod, NAME)]
 
 
 def test_a_pod_that_is_going_is_not_deleted_again() -> None:
@@ -273,6 +287,13 @@ def test_a_pod_found_finished_is_recorded() -> None:
         (UpdateStatus, "Succeeded"),
         (ReleasePod, NAME),
     ]
+
+
+@pytest.mark.parametrize("owner", [{}, {"ownerReferences": None}, {"labels": None}])
+def test_a_pod_of_that_name_that_is_not_the_ats_is_not_adopted(owner: dict[str, Any]) -> None:
+    metadata = owner or {**pod_of(at("other")).raw["metadata"], "name": NAME}
+    stranger = pod_of(AT, status=SUCCEEDED, metadata=metadata)
+    assert course(recorded(), unlisted=(stranger,)) == [(FindPod, NAME), (UpdateStatus, "Failed")]
 
 
 def test_a_lost_run_is_not_run_again() -> None:
@@ -330,6 +351,12 @@ def test_both_outcomes_are_kept_where_two_runs_have_a_pod() -> None:
     ends = At(cluster.at("default", "cnrex")).status
     assert ends["scheduledTime"] == rfc3339(LATER)
     assert [run["scheduledTime"] for run in ends["history"]] == [DUE]
+
+
+def test_the_run_that_the_status_tells_of_is_followed_first() -> None:
+    later = pod_of(AT, LATER)
+    telling = recorded(later, EDITED, LATER)
+    assert course(telling, POD, later, now=LATER) == []
 
 
 def test_a_run_whose_schedule_was_broken_meanwhile_still_ends() -> None:

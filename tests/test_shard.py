@@ -67,7 +67,6 @@ def test_all_shares_together_do_what_one_pass_does(embedded_world: EmbeddedWorld
     assert run_pass(embedded_world.store()).changes == []
 
 
-@pytest.mark.usefixtures("released_at_once")
 def test_a_share_releases_the_orphans_of_its_own_ats_only(embedded_world: EmbeddedWorld) -> None:
     names = [f"at-{number}" for number in range(10)]
     for name in names:

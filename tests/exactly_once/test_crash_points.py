@@ -17,8 +17,6 @@ from tests.exactly_once.proxy import Fault, Strike
 from tests.exactly_once.scenario import Scenario
 from tests.worlds import Manifest
 
-pytestmark = pytest.mark.usefixtures("released_at_once")
-
 _KILLS = (Fault.KILL_BEFORE, Fault.KILL_AFTER)
 _READS = ("get", "list")
 # Such a fault takes as long as the client is ready to wait.

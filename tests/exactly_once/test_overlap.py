@@ -15,8 +15,6 @@ from tests.exactly_once.proxy import Fault, Strike
 from tests.exactly_once.scenario import Scenario
 from tests.worlds import Manifest
 
-pytestmark = pytest.mark.usefixtures("released_at_once")
-
 # Enough that their lists and writes mix, few enough that each gets on.
 AT_ONCE = 3
 

@@ -79,8 +79,3 @@ def ats(control_plane: ControlPlane) -> Iterator[dict[str, dict[str, Any]]]:
     with RealWorld.opened(control_plane) as world:
         yield situations.arise(world)
         situations.leave(world)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _released_at_once(released_at_once: None) -> None:
-    """What is installed is what is tried here, not how long a Pod is held."""
