@@ -21,6 +21,8 @@ from tests.objects import INSTANT
 CRD = Path(__file__).parents[1] / "kustomize/crd/ats.cnat.programming-kubernetes.info.yaml"
 
 Call = tuple[str, str]
+# More than any test needs.
+BOUND = 1000
 
 
 @cache
@@ -181,6 +183,8 @@ class Memory(Rehearsal):
 
     def _note(self, verb: str, name: str) -> None:
         self.calls.append((verb, name))
+        if len(self.calls) > BOUND:
+            raise AssertionError(f"there is no end to it: {self.calls[-5:]}")
         error = self.fail(verb, name)
         if error is not None:
             raise error

@@ -401,6 +401,11 @@ def test_a_transition_time_stays_while_the_status_does() -> None:
     assert ready["reason"] == "Running"
 
 
+def test_a_transition_time_is_in_whole_seconds_as_those_of_kubernetes() -> None:
+    (ready,) = status.armed(AT, INSTANT, NOW + timedelta(microseconds=999_999))["conditions"]
+    assert ready["lastTransitionTime"] == rfc3339(NOW)
+
+
 def test_a_transition_time_moves_when_the_status_flips() -> None:
     before = status.armed(AT, INSTANT, INSTANT - HOUR)
     after = status.stalled(at(status=before), INSTANT, NOW, "PreflightRejected", "no")
