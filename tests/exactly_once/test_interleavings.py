@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
-from datetime import timedelta
 
 import pytest
 
 from cnat import transport
 from cnat.api import Pod
 from cnat.apply import FRESH_SECONDS
-from cnat.cluster import Rejected
 from cnat.plan import HELD_SECONDS
 from tests.exactly_once.interposed import nobody
 from tests.exactly_once.observed import Observed, poll
@@ -56,30 +53,11 @@ def test_the_times_add_up() -> None:
     assert FRESH_SECONDS + CREATE_SECONDS + 1.0 < HELD_SECONDS
 
 
-def test_a_pod_is_held_for_its_first_minute(observed: Observed) -> None:
-    name = observed.start(at())
-    observed.world.set_pod_status(name, ended(0))
-    observed.until_silent()
-    assert observed.outcome("cnrex") == ("Succeeded", "Completed")
-    assert Pod(observed.pod(name)).held
-    created = Pod(observed.pod(name)).created
-    assert created
-    observed.until_silent(created + timedelta(seconds=HELD_SECONDS))
-    assert not Pod(observed.pod(name)).held
-
-
 def test_a_deleted_pod_keeps_its_name_for_a_minute(observed: Observed) -> None:
     name = observed.start(at())
     observed.world.delete_pod(name)
     observed.until_silent()
     assert observed.outcome("cnrex") == ("Failed", "PodDeleted")
-    assert Pod(observed.pod(name)).held
-
-
-def test_the_pod_of_a_deleted_at_keeps_its_name_for_a_minute(observed: Observed) -> None:
-    name = observed.start(at())
-    observed.world.delete_at("cnrex")
-    observed.until_silent()
     assert Pod(observed.pod(name)).held
 
 
@@ -99,8 +77,6 @@ def test_a_create_that_arrives_when_its_run_has_come_and_gone_starts_nothing(
         name = real.pod_of("cnrex")
         real.world.set_pod_status(name, ended(0))
         one(cluster, namespace, limits=limits)
-        with suppress(Rejected):  # If it is still there.
-            real.world.delete_pod(name)
         one(cluster, namespace, limits=limits)
         os.kill(straggler.pid, signal.SIGKILL)
         straggler.wait()
