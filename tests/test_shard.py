@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import os
+import subprocess
+import sys
 import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnat.api import At, Pod
 from cnat.apply import Applier
 from cnat.deadline import Deadline
 from cnat.reconciler import reconcile
+from cnat.schedule import rfc3339
 from cnat.shard import Shard, parse
-from tests.worlds import EmbeddedWorld, at, run_pass
+from tests import objects
+from tests.memory import Memory, Objects
+from tests.objects import ENDED, FAILED, SUCCEEDED, pod_of
+from tests.worlds import EmbeddedWorld, RealWorld, at, run_pass
+
+ROOT = Path(__file__).parents[1]
+NOW = ENDED + timedelta(hours=1)
 
 
 @given(st.text(), st.integers(1, 50))
@@ -81,3 +97,82 @@ def test_a_share_releases_the_orphans_of_its_own_ats_only(embedded_world: Embedd
         results = reconcile(cluster, applier, shard=Shard(index, 2))
         released += [change.at for change in results.changes]
     assert sorted(released) == names
+
+
+def situation(number: int, kind: str) -> list[At | Pod]:
+    """An At that something is to be done for, with its Pod if it has one."""
+    name = f"at-{number}"
+    match kind:
+        case "due":
+            return [objects.at(name)]
+        case "new":
+            return [objects.at(name, schedule=rfc3339(NOW + timedelta(hours=1)))]
+        case "suspended":
+            return [objects.at(name, suspend=True)]
+        case "missed":
+            return [objects.at(name, startingDeadlineSeconds=1)]
+        case "invalid":
+            return [objects.at(name, schedule="tomorrow")]
+        case "running":
+            return [owner := objects.at(name), pod_of(owner)]
+        case "succeeded":
+            return [owner := objects.at(name), pod_of(owner, status=SUCCEEDED)]
+        case "failed":
+            owner = objects.at(name, ttlSecondsAfterFinished=0)
+            return [owner, pod_of(owner, status=FAILED)]
+    return [pod_of(objects.at(name), status=SUCCEEDED)]
+
+
+KINDS = (
+    "due",
+    "new",
+    "suspended",
+    "missed",
+    "invalid",
+    "running",
+    "succeeded",
+    "failed",
+    "orphan",
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(KINDS), max_size=12), st.integers(1, 5), st.randoms())
+def test_in_any_order_shares_together_come_to_what_one_pass_comes_to(
+    kinds: list[str], count: int, random: Any
+) -> None:
+    there = [each for number, kind in enumerate(kinds) for each in situation(number, kind)]
+    whole, shared = (Memory(Objects(copy.deepcopy(there), now=NOW)) for _ in range(2))
+    for index in random.sample(range(count), count):
+        applier = Applier(shared, Deadline(1e6), concurrency=1, report=lambda _: None)
+        reconcile(shared, applier, shard=Shard(index, count))
+    run_pass(whole)
+    assert sorted(shared.calls) == sorted(whole.calls)
+    assert shared.objects.all == whole.objects.all
+
+
+def test_the_pods_of_an_indexed_job_share_the_work(real_world: RealWorld) -> None:
+    names = [f"at-{number}" for number in range(9)]
+    for name in names:
+        real_world.apply(at(name))
+    flags = ("--shard=auto/3", "--output=json", f"--namespace={real_world.namespace}")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "reconcile.py", f"--kubeconfig={real_world.kubeconfig}", *flags],
+            cwd=ROOT,
+            env={**os.environ, "JOB_COMPLETION_INDEX": str(index)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(3)
+    ]
+    summaries = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+    started = [
+        change["at"]
+        for summary in summaries
+        for change in summary["changes"]
+        if change["action"] == "create pod"
+    ]
+    assert sorted(started) == names
+    assert sum(summary["ats"] for summary in summaries) == len(names)
+    assert real_world.reconcile().changes == []
