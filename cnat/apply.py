@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from cnat import perform, plan
+from cnat import perform, plan, ticks
 from cnat.agenda import Agenda, Order
 from cnat.api import At, Malformed, Manifest, Pod
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected
@@ -95,7 +94,7 @@ class _Work:
     """A task with what it was planned from.
 
     Attributes:
-        read_at: `time.monotonic()` before the Pods were read; the At was read after them.
+        read_at: `ticks.now()` before the Pods were read; the At was read after them.
     """
 
     task: _Task
@@ -138,7 +137,7 @@ class Applier:
 
         Args:
             pods: those with our label and this At's uid.
-            read_at: `time.monotonic()` before the Pods were listed.
+            read_at: `ticks.now()` before the Pods were listed.
         """
         self._plan(Seen(at, pods), read_at)
 
@@ -192,7 +191,7 @@ class Applier:
                 self._agenda.done()
 
     def _do(self, work: _Work) -> None:
-        task, seen, began = work.task, work.seen, time.monotonic()
+        task, seen, began = work.task, work.seen, ticks.now()
         if isinstance(task, _Tell):
             self._tell(task)
             return
@@ -238,7 +237,7 @@ class Applier:
     def _read_again(self, seen: Seen | None, read_at: float) -> None:
         if seen is None:
             raise AssertionError("nothing to read again")
-        now = time.monotonic()
+        now = ticks.now()
         fresh = perform.read_again(self._cluster, seen)
         # With another schedule it is another run, and that one's Pod hasn't been looked for.
         same = fresh.at.generation == seen.at.generation
@@ -257,7 +256,7 @@ class Applier:
         if not done.target:
             return
         at, verb = _object(task), _RANKS[type(task)][1]
-        seconds = time.monotonic() - began
+        seconds = ticks.now() - began
         change = Change(verb, at.namespace, at.name, done.target, done.detail, seconds)
         with self._telling:
             self.results.changes.append(change)

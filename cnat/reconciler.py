@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import time
 
+from cnat import ticks
 from cnat.api import At, Pod
 from cnat.apply import Applier, Failure, Results
 from cnat.cluster import Cluster, ClusterError
@@ -32,7 +32,7 @@ def reconcile(
         ClusterError: the lists can't be read. Once Ats have been planned, they are done first,
             and what couldn't be listed is a Failure.
     """
-    read_at = time.monotonic()
+    read_at = ticks.now()
     pods, left = PodStore(), PodStore()
     for page in cluster.pods():
         for raw in page:

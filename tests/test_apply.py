@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from cnat import pod, status
+from cnat import pod, status, ticks
 from cnat.api import At, Pod
 from cnat.apply import FRESH_SECONDS, Applier, Change, Failure, Results
 from cnat.cluster import ClusterError, OutOfTime, Rejected, Unreachable
@@ -38,7 +37,7 @@ def applied(
     (ats,), (pods,) = cluster.ats(), cluster.pods()
     for raw in ats:
         mine = tuple(each for each in map(Pod, pods) if each.at_uid == At(raw).uid)
-        applier.put(At(raw), mine, time.monotonic() - age)
+        applier.put(At(raw), mine, ticks.now() - age)
     applier.run()
     return applier.results
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cnat import ticks
 from tests.controlplane.server import ControlPlane
 from tests.exactly_once import runner
 from tests.exactly_once.interposed import Creations
@@ -74,4 +75,5 @@ def place(embedded_world: EmbeddedWorld, monkeypatch: pytest.MonkeyPatch) -> Pla
     clock = Clock(datetime(2023, 5, 21, 2, tzinfo=UTC))
     monotonic = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() + clock.passed)
+    monkeypatch.setattr(ticks, "now", time.monotonic)
     return Place(embedded_world, clock, Creations())
