@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,15 @@ def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
         directory, manifests=[CRD], keep_logs=lambda: request.session.testsfailed > failed_before
     ) as control_plane:
         yield control_plane
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """The command sets up the log of its process, which in tests is that of all."""
+    log = logging.getLogger("cnat")
+    before = log.handlers, log.propagate, log.level
+    yield
+    log.handlers, log.propagate, log.level = before
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from lupa import lua51  # type: ignore[import-untyped]  # Argo CD's is a Lua 5.1
 from tests.controlplane.server import ControlPlane
 from tests.install import kstatus
 from tests.install.overlay import KUSTOMIZE
-from tests.test_contract import SUCCEEDED
+from tests.test_contract import SUCCEEDED, in_an_hour
 from tests.worlds import RealWorld, at
 
 Manifest = dict[str, Any]
@@ -73,7 +73,7 @@ def test_an_at_does_not_drift_from_git_in_its_whole_life(
 
         world.reconcile()
         world.set_pod_status(world.at("cnrex")["status"]["podName"], SUCCEEDED)
-        world.reconcile()
+        world.reconcile(in_an_hour())
 
         after = world.at("cnrex")
         assert after["status"]["phase"] == "Succeeded"
