@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint pytest controlplane schemas lock clean
+.PHONY: help demo test lint pytest exhaustive bench controlplane schemas lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,14 @@ lint: .venv/.ready
 pytest: .venv/.ready
 	$(BIN)/python -m tests.controlplane --build || test -z "$$CI"
 	$(BIN)/python -m pytest
+
+exhaustive: .venv/.ready ## Every fault at every request of a pass, on the real control plane (minutes)
+	$(BIN)/python -m tests.controlplane --build
+	$(BIN)/python -m pytest -m exhaustive -s tests/exactly_once
+
+bench: .venv/.ready ## Speed, memory and punctuality beside the floor (minutes; BENCH_N=100000 for more)
+	$(BIN)/python -m tests.controlplane --build
+	@$(BIN)/python -m tests.bench
 
 controlplane: .venv/.ready ## Start a real control plane, print its KUBECONFIG, stay until Ctrl-C
 	@$(BIN)/python -m tests.controlplane --filename kustomize/crd/ats.cnat.programming-kubernetes.info.yaml

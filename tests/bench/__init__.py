@@ -1,0 +1,1 @@
+"""How close cnat comes to what the API server allows: ``python -m tests.bench``."""

@@ -1,0 +1,38 @@
+"""The floor: what a pass must ask of the API server, and nothing else.
+
+``python -m tests.bench.floor KUBECONFIG NAMESPACE|- WIDTH`` makes the requests of a pass over the
+same connection pool and decodes the same JSON: it lists Pods and Ats and, for WIDTH above 0,
+creates the Pod of each At in as many threads.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from cnat import api, pod
+from tests.bench.client import Client
+
+PAGE_SIZE = 500  # the default of --page-size
+
+
+def main(kubeconfig: str, name: str, width: int) -> int:
+    """Return the exit code."""
+    client = Client(Path(kubeconfig), max(1, width))
+    scope = "" if name == "-" else f"/namespaces/{name}"
+    for _ in client.pages(
+        f"/api/v1{scope}/pods?labelSelector={quote(api.POD_SELECTOR)}&", PAGE_SIZE
+    ):
+        pass
+    bodies = []
+    for page in client.pages(f"/apis/{api.API_VERSION}{scope}/ats?", PAGE_SIZE):
+        if width:
+            bodies += [pod.build(at, at.instant) for at in map(api.At, page)]
+    path = f"/api/v1{scope}/pods?fieldManager={api.MANAGER}&fieldValidation=Strict"
+    client.each(lambda body: client("POST", path, body), bodies)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

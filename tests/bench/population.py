@@ -1,0 +1,150 @@
+"""A cluster full of Ats, made quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from cnat import api, pod, status
+from cnat.schedule import rfc3339
+from tests.bench.client import MERGE_PATCH, Client, Manifest, Refused
+
+# Of eight Ats four wait for their instant, three ran long ago, and of one the Pod is still there.
+# At 100,000 Ats that is as many finished Pods as a cluster keeps: kube-controller-manager deletes
+# the oldest beyond 12,500 (--terminated-pod-gc-threshold).
+KINDS = ("armed", "armed", "armed", "armed", "ended", "ended", "ended", "kept")
+
+_CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+_PAST = datetime(2026, 1, 2, tzinfo=UTC)
+_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
+
+
+def namespace(client: Client, name: str) -> None:
+    """Make a namespace that takes Pods."""
+    client("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    path = f"/api/v1/namespaces/{name}/serviceaccounts"
+    try:
+        client("POST", path, {"metadata": {"name": "default"}})
+    except Refused as error:
+        if error.code != 409:  # Its controller was faster.
+            raise
+
+
+def converged(client: Client, name: str, numbers: Iterable[int]) -> None:
+    """Ats on which a pass finds nothing to do, in a mix of KINDS."""
+
+    def load(number: int) -> None:
+        kind = KINDS[number % len(KINDS)]
+        if kind == "armed":
+            _armed(client, name, number, _FUTURE)
+            return
+        at = _created(client, name, number, _PAST)
+        its_pod = pod.build(at, _PAST)
+        del its_pod["metadata"]["finalizers"]
+        if kind == "kept":
+            its_pod = _finished(client, its_pod)
+        else:
+            its_pod["metadata"]["creationTimestamp"] = rfc3339(_PAST)
+            its_pod["status"] = _status_of_the_finished()
+        _record(client, at, status.of_pod(at, _PAST, api.Pod(its_pod), _PAST))
+
+    client.each(load, numbers)
+
+
+def armed(client: Client, name: str, instants: Iterable[datetime]) -> None:
+    """Ats that a pass has checked and that wait, each for an instant of its own."""
+    client.each(lambda numbered: _armed(client, name, *numbered), enumerate(instants))
+
+
+def due(client: Client, name: str, count: int) -> None:
+    """Ats that are overdue, as their users apply them."""
+    client.each(lambda number: _created(client, name, number, _PAST), range(count))
+
+
+def _created(client: Client, name: str, number: int, instant: datetime) -> api.At:
+    path = f"/apis/{api.API_VERSION}/namespaces/{name}/ats?fieldManager=kubectl"
+    return api.At(client("POST", path, _manifest(f"at-{number:06}", instant)))
+
+
+def _armed(client: Client, name: str, number: int, instant: datetime) -> None:
+    at = _created(client, name, number, instant)
+    _record(client, at, status.armed(at, instant, _CREATED))
+
+
+def _record(client: Client, at: api.At, earned: Manifest) -> None:
+    path = f"/apis/{api.API_VERSION}/namespaces/{at.namespace}/ats/{at.name}/status"
+    client("PATCH", f"{path}?fieldManager={api.MANAGER}", {"status": earned}, MERGE_PATCH)
+
+
+def _finished(client: Client, its_pod: Manifest) -> Manifest:
+    path = f"/api/v1/namespaces/{its_pod['metadata']['namespace']}/pods"
+    created = client("POST", f"{path}?fieldManager={api.MANAGER}", its_pod)
+    path = f"{path}/{created['metadata']['name']}/status?fieldManager=kubelet"
+    return client("PATCH", path, {"status": _status_of_the_finished()}, MERGE_PATCH)
+
+
+def _manifest(name: str, instant: datetime) -> Manifest:
+    """An At as people write them: a container with a command, an environment and resources."""
+    return {
+        "apiVersion": api.API_VERSION,
+        "kind": api.KIND,
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "bench"}},
+        "spec": {
+            "schedule": rfc3339(instant),
+            "containers": [
+                {
+                    "name": "shell",
+                    "image": "registry.example/tools/migrate:1.2.3",
+                    "command": ["/bin/sh", "-c", 'echo "Hello, Shanghai!"'],
+                    "env": [{"name": "TARGET", "value": name}],
+                    "resources": {
+                        "requests": {"cpu": "100m", "memory": "64Mi"},
+                        "limits": {"memory": "128Mi"},
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _status_of_the_finished() -> Manifest:
+    """What a kubelet leaves on a Pod that succeeded."""
+    kinds = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+    ended = {
+        "exitCode": 0,
+        "reason": "Completed",
+        "containerID": "containerd://" + "7" * 64,
+        "startedAt": "2026-01-02T00:00:02Z",
+        "finishedAt": "2026-01-02T00:00:07Z",
+    }
+    return {
+        "phase": "Succeeded",
+        "hostIP": "10.0.0.7",
+        "hostIPs": [{"ip": "10.0.0.7"}],
+        "podIP": "10.244.1.23",
+        "podIPs": [{"ip": "10.244.1.23"}],
+        "qosClass": "Burstable",
+        "startTime": "2026-01-02T00:00:00Z",
+        "conditions": [
+            {
+                "type": kind,
+                "status": "True" if kind in {"Initialized", "PodScheduled"} else "False",
+                "reason": "PodCompleted",
+                "lastProbeTime": None,
+                "lastTransitionTime": "2026-01-02T00:00:07Z",
+            }
+            for kind in kinds
+        ],
+        "containerStatuses": [
+            {
+                "name": "shell",
+                "image": "registry.example/tools/migrate:1.2.3",
+                "imageID": "registry.example/tools/migrate@sha256:" + "5" * 64,
+                "containerID": ended["containerID"],
+                "ready": False,
+                "started": False,
+                "restartCount": 0,
+                "state": {"terminated": ended},
+            }
+        ],
+    }

@@ -1,0 +1,134 @@
+"""One run of a process against the control plane, and all that it took."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.bench.audit import Audit, Request
+from tests.bench.client import Client
+from tests.bench.relay import Relay
+from tests.controlplane.server import ControlPlane
+
+ROOT = Path(__file__).parents[2]
+# As wide as cnat is by default.
+WIDTH = 16
+_LOADERS = 32
+_NAMESPACE, _ACCOUNT = "cnat-system", "cnat-reconcile"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process took.
+
+    Attributes:
+        wall: seconds from start to exit.
+        to_first: seconds from start to when the API server had the first request.
+        span: seconds from then to exit.
+        cpu: seconds, its own.
+        memory: bytes at the peak.
+        requests: all that it sent.
+        output: of the process.
+    """
+
+    wall: float
+    to_first: float
+    span: float
+    cpu: float
+    memory: int
+    requests: list[Request] = field(repr=False)
+    output: str = field(repr=False)
+
+    @property
+    def pods(self) -> list[Request]:
+        """The creations of Pods."""
+        return [each for each in self.requests if each.kind == "create pods" and each.code == 201]
+
+    @property
+    def to_last_pod(self) -> float:
+        """Seconds from the first request until the last Pod existed."""
+        return max(pod.answered for pod in self.pods) - self.requests[0].received
+
+
+class Stage:
+    """A control plane, with cnat's service account to run processes as.
+
+    Attributes:
+        admin: whom nothing is forbidden and nothing holds up.
+    """
+
+    def __init__(self, control_plane: ControlPlane, directory: Path) -> None:
+        self.control_plane = control_plane
+        self.admin = Client(control_plane.kubeconfig, _LOADERS)
+        self._directory = directory
+        control_plane.kubectl("create", "namespace", _NAMESPACE)
+        control_plane.kubectl("apply", "--kustomize", str(ROOT / "kustomize/rbac"))
+        self.kubeconfig = self.kubeconfig_of(_NAMESPACE, _ACCOUNT)
+        user = f"system:serviceaccount:{_NAMESPACE}:{_ACCOUNT}"
+        self._audit = Audit(control_plane.audit_log, user)
+
+    def kubeconfig_of(self, namespace: str, account: str, server: str | None = None) -> Path:
+        """Credentials of a service account."""
+        token = self.control_plane.kubectl(
+            "create", "token", account, f"--namespace={namespace}", "--duration=24h"
+        ).stdout.strip()
+        path = Path(tempfile.mkstemp(suffix=".kubeconfig", dir=self._directory)[1])
+        return self.control_plane.kubeconfig_for(token, server=server, path=path)
+
+    def floor(self, namespace: str | None = None, width: int = 0) -> Run:
+        """The bare loop."""
+        arguments = (str(self.kubeconfig), namespace or "-", str(width))
+        return self.run(sys.executable, "-m", "tests.bench.floor", *arguments)
+
+    def cnat(self, *flags: str, kubeconfig: Path | None = None) -> Run:
+        """The command, as the CronJob runs it."""
+        credentials = f"--kubeconfig={kubeconfig or self.kubeconfig}"
+        return self.run(sys.executable, "reconcile.py", credentials, "--output=json", *flags)
+
+    def run(self, *command: str) -> Run:
+        """Run a command to its end.
+
+        Raises:
+            RuntimeError: it failed.
+        """
+        self._audit.new()
+        meter = Path(__file__).with_name("meter.py")
+        result = self._directory / "meter.json"
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(meter), str(result), *command],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        took = json.loads(result.read_text())
+        if took["code"]:
+            raise RuntimeError(f"{' '.join(command)}: exit {took['code']}\n{done.stderr[-2000:]}")
+        requests = self._audit.new()
+        started, ended, first = took["started"], took["ended"], requests[0].received
+        return Run(
+            wall=ended - started,
+            to_first=first - started,
+            span=ended - first,
+            cpu=took["cpu"],
+            memory=took["memory"],
+            requests=requests,
+            output=done.stdout,
+        )
+
+    @contextmanager
+    def counted(self) -> Iterator[tuple[Path, Relay]]:
+        """Credentials for the API server through a relay that counts the bytes."""
+        relay = Relay(urlsplit(self.control_plane.server).port or 443)
+        try:
+            server = f"https://127.0.0.1:{relay.port}"
+            yield self.kubeconfig_of(_NAMESPACE, _ACCOUNT, server), relay
+        finally:
+            relay.close()

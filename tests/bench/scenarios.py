@@ -1,0 +1,199 @@
+"""What is measured, one function a question."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median, quantiles
+
+from cnat import api, pod
+from tests.bench import population
+from tests.bench.audit import counts
+from tests.bench.runs import ROOT, WIDTH, Run, Stage
+from tests.bench.table import Row, beside
+
+_MB = 1e6
+# Time for any of the runs, whatever else the machine does.
+_TIMEOUT = "--timeout=1200"
+# Seconds before the first instant at which a lingering pass begins.
+_HEAD_START = 5.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What a pass costs that finds nothing to do; there is one a minute."""
+
+    ats: int
+    cpu: float
+    sent: int
+    received: int
+    requests: dict[str, int]
+
+
+def converged(
+    stage: Stage, sizes: Sequence[int], repetitions: int, say: Say
+) -> tuple[list[Row], list[Rest]]:
+    """A pass with nothing to do, over more and more Ats. Bars count from the first 10,000 on."""
+    population.namespace(stage.admin, "rest")
+    rows: list[Row] = []
+    costs: list[Rest] = []
+    starts: list[float] = []
+    lean = 0.0
+    for before, size in zip([0, *sizes], sizes, strict=False):
+        say(f"{size} converged Ats: loading")
+        population.converged(stage.admin, "rest", range(before, size))
+        _assert_converged(stage.cnat(_TIMEOUT), size)
+        say(f"{size} converged Ats: {repetitions} passes, and the floor's beside them")
+        floors, ours = _turns(repetitions, stage.floor, lambda: stage.cnat(_TIMEOUT))
+        starts += [run.to_first for run in ours]
+        costs.append(_rest(stage, size, ours))
+        if size < 10_000:
+            continue
+        what = f"a pass with nothing to do, {size:,} Ats"
+        spans = [run.span for run in floors], [run.span for run in ours]
+        rows.append(beside(what, "s", 1.5, *spans))
+        walls = [run.wall for run in floors], [run.wall for run in ours]
+        rows.append(beside("… the whole process, imports and all", "s", None, *walls))
+        memory = median(run.memory for run in ours) / _MB
+        if not lean:
+            lean = memory
+            rows.append(Row("… its memory at the peak", "MB", memory, 100.0, below=True))
+        else:
+            what = f"… its memory at the peak, beside {sizes[sizes.index(size) - 1]:,} Ats"
+            rows.append(Row(what, "MB", memory, 1.2, lean, memory / lean))
+        asked, needed = len(ours[-1].requests), len(floors[-1].requests)
+        rows.append(Row("… its requests", "", asked, 1.0, needed, asked / needed))
+    rows.append(Row("process start to first request", "s", median(starts), 0.4))
+    return rows, costs
+
+
+def burst(stage: Stage, count: int, repetitions: int, say: Say) -> tuple[list[Row], dict[str, int]]:
+    """Ats that are all due at once, until the last Pod exists."""
+    floors, ours = [], []
+    for turn in range(repetitions):
+        say(f"{count} due at once: {turn + 1} of {repetitions}")
+        names = [f"burst-{count}-{turn}-{who}" for who in ("floor", "cnat")]
+        for name in names:
+            population.namespace(stage.admin, name)
+            population.due(stage.admin, name, count)
+        runs = [
+            lambda name=names[0]: floors.append(stage.floor(name, WIDTH)),
+            lambda name=names[1]: ours.append(stage.cnat(f"--namespace={name}", _TIMEOUT)),
+        ]
+        for run in runs if turn % 2 else reversed(runs):
+            run()
+    for each in [*floors, *ours]:
+        if len(each.pods) != count:
+            raise RuntimeError(f"{len(each.pods)} Pods instead of {count}")
+    what = f"{count:,} due at once, until the last Pod exists"
+    times = [run.to_last_pod for run in floors], [run.to_last_pod for run in ours]
+    rows = [
+        beside(what, "s", 1.25, *times),
+        Row("… the whole pass, with the book-keeping", "s", median(run.wall for run in ours)),
+        Row("… its CPU", "s", median(run.cpu for run in ours)),
+        Row("… its memory at the peak", "MB", median(run.memory for run in ours) / _MB),
+    ]
+    return rows, counts(ours[-1].requests)
+
+
+def punctual(stage: Stage, a_second: int, seconds: int, say: Say) -> list[Row]:
+    """Instant to Pod created, of Ats that fall due while the process lingers."""
+    say(f"{a_second} a second fall due for {seconds} s")
+    population.namespace(stage.admin, "punctual")
+    count = a_second * seconds
+    # As long as it takes to load them here, and twice that where a machine is slower.
+    first = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=15 + count / 50)
+    instants = [first + timedelta(seconds=number / a_second) for number in range(count)]
+    population.armed(stage.admin, "punctual", instants)
+    ahead = (first - datetime.now(UTC)).total_seconds() - _HEAD_START
+    if ahead < 0:
+        raise RuntimeError("too slow a machine to load the Ats in time")
+    time.sleep(ahead)
+    run = stage.cnat("--namespace=punctual", f"--linger={seconds + 2 * _HEAD_START}")
+    due = {
+        pod.name(at, at.instant): at.instant.timestamp()
+        for page in stage.admin.pages(f"/apis/{api.API_VERSION}/namespaces/punctual/ats?", 500)
+        for at in map(api.At, page)
+    }
+    late = [each.answered - due.pop(each.name) for each in run.pods]
+    if due or min(late) < 0:
+        raise RuntimeError(f"{len(due)} not started; the first of the others {min(late)} s late")
+    tail = quantiles(late, n=100)[98]
+    return [
+        Row(f"lateness at {a_second} a second, p99", "ms", tail * 1e3, 100.0, below=True),
+        Row("… median", "ms", median(late) * 1e3),
+        Row("… the latest", "ms", max(late) * 1e3),
+    ]
+
+
+def fair_share(stage: Stage, count: int, seconds: float, say: Say) -> list[Row]:
+    """How long another client waits for its answers, without and with a burst beside it."""
+    say(f"another client's answers, without and with {count} due at once")
+    admin = ("--clusterrole=admin", "--serviceaccount=neighbour:default", "--namespace=neighbour")
+    population.namespace(stage.admin, "neighbour")
+    stage.control_plane.kubectl("create", "rolebinding", "admin", *admin)
+    population.namespace(stage.admin, "fair")
+    population.due(stage.admin, "fair", count)
+    with _neighbour(stage) as quiet:
+        time.sleep(seconds)
+    with _neighbour(stage) as busy:
+        stage.cnat("--namespace=fair", _TIMEOUT)
+    rows = []
+    for what, position in (("median", 49), ("p99", 98)):
+        before, during = (quantiles(took, n=100)[position] * 1e3 for took in (quiet, busy))
+        text = f"another client's wait during a burst, {what}"
+        rows.append(Row(text, "ms", during, None, before, during / before))
+    return rows
+
+
+def _turns(
+    repetitions: int, floor: Callable[[], Run], cnat: Callable[[], Run]
+) -> tuple[list[Run], list[Run]]:
+    floors, ours = [], []
+    for turn in range(repetitions):
+        if turn % 2:
+            ours.append(cnat())
+            floors.append(floor())
+        else:
+            floors.append(floor())
+            ours.append(cnat())
+    return floors, ours
+
+
+def _assert_converged(run: Run, size: int) -> None:
+    summary = json.loads(run.output)
+    if summary["ats"] != size or summary["changes"] or summary["failures"]:
+        raise RuntimeError(f"not {size} converged Ats: {run.output[:500]}")
+
+
+def _rest(stage: Stage, size: int, runs: Sequence[Run]) -> Rest:
+    with stage.counted() as (kubeconfig, relay):
+        run = stage.cnat(_TIMEOUT, kubeconfig=kubeconfig)
+    cpu = median(each.cpu for each in runs)
+    return Rest(size, cpu, relay.sent, relay.received, counts(run.requests))
+
+
+@contextmanager
+def _neighbour(stage: Stage) -> Iterator[list[float]]:
+    """Seconds that each of its requests took; there when the block has ended."""
+    took: list[float] = []
+    kubeconfig = stage.kubeconfig_of("neighbour", "default")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.neighbour", str(kubeconfig), "neighbour"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        yield took
+    finally:
+        process.terminate()
+        output, _ = process.communicate(timeout=60)
+    took += json.loads(output)
