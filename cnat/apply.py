@@ -156,11 +156,17 @@ class Applier:
                 done.result()
 
     def _plan(self, seen: Seen, read_at: float) -> None:
+        action = self._next(seen, read_at)
+        if action is not None:
+            self._push(action, seen, read_at)
+
+    def _next(self, seen: Seen, read_at: float) -> plan.Action | None:
+        """What is to be done now; None also for what can't be, which is told, or has its time."""
         try:
             action = plan.next_action(self._cluster.now(), seen)
             if action is not None:
-                self._push(action, seen, read_at)
-            elif plan.cannot_start(seen.at):
+                return action
+            if plan.cannot_start(seen.at):
                 status = seen.at.status
                 reason, message = str(status["reason"]), str(status.get("message", ""))
                 self._fail(seen.at, "start", reason, message)
@@ -168,6 +174,7 @@ class Applier:
                 self._agenda.put_for(instant, _Work(_Look(seen.at), seen, read_at))
         except Malformed as error:
             self._fail(seen.at, "plan", "Malformed", f"{error}; correct or remove it by hand")
+        return None
 
     def _push(self, task: _Task, seen: Seen | None, read_at: float) -> None:
         rank, due, refused = _RANKS[type(task)][0], 0.0, False
@@ -191,7 +198,7 @@ class Applier:
                 self._agenda.done()
 
     def _do(self, work: _Work) -> None:
-        task, seen, began = work.task, work.seen, ticks.now()
+        task, seen, read_at, began = work.task, work.seen, work.read_at, ticks.now()
         if isinstance(task, _Tell):
             self._tell(task)
             return
@@ -200,10 +207,15 @@ class Applier:
             return
         try:
             if isinstance(task, _Look) or (
-                isinstance(task, plan.CreatePod) and began - work.read_at > FRESH_SECONDS
+                isinstance(task, plan.CreatePod) and began - read_at > FRESH_SECONDS
             ):
-                self._read_again(seen, work.read_at)
-                return
+                seen, read_at = self._read_again(seen, read_at)
+                planned = self._next(seen, read_at)
+                if not isinstance(planned, plan.CreatePod) or read_at < began:
+                    if planned is not None:
+                        self._push(planned, seen, read_at)
+                    return
+                task = planned  # At once, while it is fresh.
             done = self._perform(task, seen)
         except Overtaken:
             self._leave()
@@ -215,7 +227,7 @@ class Applier:
         else:
             self._done(task, done, began)
             if done.seen is not None:
-                self._plan(done.seen, work.read_at)
+                self._plan(done.seen, read_at)
 
     def _perform(self, task: plan.Action, seen: Seen | None) -> Done:
         if isinstance(task, plan.ReleasePod):
@@ -234,14 +246,14 @@ class Applier:
             case plan.Preflight():
                 return perform.preflight(self._cluster, task, seen)
 
-    def _read_again(self, seen: Seen | None, read_at: float) -> None:
+    def _read_again(self, seen: Seen | None, read_at: float) -> tuple[Seen, float]:
         if seen is None:
             raise AssertionError("nothing to read again")
         now = ticks.now()
         fresh = perform.read_again(self._cluster, seen)
         # With another schedule it is another run, and that one's Pod hasn't been looked for.
         same = fresh.at.generation == seen.at.generation
-        self._plan(fresh, now if same else read_at)
+        return fresh, now if same else read_at
 
     def _tell(self, task: _Tell) -> None:
         try:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +17,12 @@ from cnat.apply import Applier, Change, Failure, Results
 from cnat.deadline import Deadline
 from cnat.local import LocalCluster
 from cnat.reconciler import reconcile
-from tests.worlds import EmbeddedWorld, at
+from cnat.schedule import rfc3339
+from tests import objects
+from tests.memory import Memory, Objects
+from tests.worlds import EmbeddedWorld, RealWorld, at
 
+ROOT = Path(__file__).parents[1]
 SCHEDULE = "2999-01-01T00:00:00Z"
 INSTANT = datetime(2999, 1, 1, tzinfo=UTC)
 BEFORE = INSTANT - timedelta(minutes=10)
@@ -127,3 +137,100 @@ def test_the_end_of_time_ends_the_waiting(embedded_world: EmbeddedWorld) -> None
     results = reconcile(cluster, applier)
     assert actions(results) == ["set status Pending"]
     assert results.deferred == 0
+
+
+def test_each_is_read_again_right_before_it_starts() -> None:
+    ats = [objects.at(name, schedule=SCHEDULE) for name in ("one", "two")]
+    deadline = Lingering()
+    there = Objects(ats, now=BEFORE)
+    cluster = Memory(there)
+    cluster.now = lambda: deadline.time
+    applier = Applier(cluster, deadline, concurrency=1, report=lambda _: None, linger=TEN_MINUTES)
+    reconcile(cluster, applier)
+    instants = [call for call in cluster.calls if call[0] in ("get at", "create pod")]
+    assert [(verb, name.partition("-")[0]) for verb, name in instants] == [
+        ("get at", "one"),
+        ("create pod", "one"),
+        ("get at", "two"),
+        ("create pod", "two"),
+    ]
+
+
+# The command
+
+
+def lingering(world: RealWorld, *flags: str) -> subprocess.Popen[str]:
+    own = (f"--kubeconfig={world.kubeconfig}", f"--namespace={world.namespace}", "--output=json")
+    return subprocess.Popen(
+        [sys.executable, "reconcile.py", *own, "--linger=600", *flags],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what comes sooner or later, unless something is broken."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("it never came")
+
+
+def phase(world: RealWorld, name: str) -> str | None:
+    value = world.at(name).get("status", {}).get("phase")
+    return None if value is None else str(value)
+
+
+def test_the_command_starts_what_falls_due_and_a_signal_ends_it_with_its_summary(
+    real_world: RealWorld,
+) -> None:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
+    real_world.apply(at("soon", schedule=rfc3339(soon)))
+    real_world.apply(at("later", schedule=rfc3339(soon + timedelta(minutes=5))))
+    process = lingering(real_world)
+    try:
+        until(lambda: phase(real_world, "soon") == "Running")
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    summary = json.loads(output)
+    assert [
+        (change["at"], change["action"], change["target"].partition("-")[0])
+        for change in summary["changes"]
+    ] == [
+        ("later", "set status", "Pending"),
+        ("soon", "set status", "Pending"),
+        ("soon", "create pod", "soon"),
+        ("soon", "set status", "Running"),
+    ]
+    assert (summary["failures"], summary["deferred"]) == ([], 0)
+    assert "Traceback" not in errors
+    (pod,) = real_world.pods()
+    assert datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) >= soon
+
+
+def test_the_command_starts_nothing_that_was_taken_back_while_it_waited(
+    real_world: RealWorld,
+) -> None:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
+    names = ("deleted", "edited", "kept", "suspended")
+    for name in names:
+        real_world.apply(at(name, schedule=rfc3339(soon)))
+    process = lingering(real_world)
+    try:
+        until(lambda: all(phase(real_world, name) == "Pending" for name in names))
+        real_world.delete_at("deleted")
+        real_world.apply(at("edited", schedule=SCHEDULE))
+        real_world.apply(at("suspended", schedule=rfc3339(soon), suspend=True))
+        until(lambda: phase(real_world, "kept") == "Running")
+        until(lambda: phase(real_world, "suspended") == "Suspended")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    (pod,) = real_world.pods()
+    assert pod["metadata"]["name"].startswith("kept-")
