@@ -146,6 +146,11 @@ class Applier:
         if pod.held:
             self._push(plan.ReleasePod(pod), None, 0.0)
 
+    def break_off(self, error: ClusterError) -> None:
+        """Take note that not all Ats could be listed."""
+        nowhere = At({"metadata": {"namespace": "", "name": ""}})
+        self._fail(nowhere, "list", _reason(error), str(error))
+
     def run(self) -> None:
         """Work until nothing is left to do, or to wait for. Our own bugs propagate."""
         workers = min(self._concurrency, len(self._agenda))
@@ -222,8 +227,7 @@ class Applier:
         except OutOfTime:
             self._defer()
         except ClusterError as error:
-            reason = error.reason if isinstance(error, Rejected) else type(error).__name__
-            self._fail(_object(task), _RANKS[type(task)][1], reason, str(error))
+            self._fail(_object(task), _RANKS[type(task)][1], _reason(error), str(error))
         else:
             self._done(task, done, began)
             if done.seen is not None:
@@ -287,6 +291,10 @@ class Applier:
     def _defer(self) -> None:
         with self._telling:
             self.results.deferred += 1
+
+
+def _reason(error: ClusterError) -> str:
+    return error.reason if isinstance(error, Rejected) else type(error).__name__
 
 
 def _object(task: plan.Action | _Look) -> At:

@@ -51,14 +51,14 @@ def log(event: Change | Failure) -> None:
         "at": event.at,
         "action": event.action,
     }
+    name = f"{event.namespace}/{event.at}: " if event.at else ""
     if isinstance(event, Change):
         what = " ".join(filter(None, [event.action, event.target, event.detail]))
         told = {"target": event.target, "reason": event.detail, "latency": round(event.seconds, 4)}
-        _log.info("%s/%s: %s", event.namespace, event.at, what, extra=where | told)
+        _log.info("%s%s", name, what, extra=where | told)
     else:
-        text = "%s/%s: cannot %s: %s: %s"
-        parts = (event.namespace, event.at, event.action, event.reason, event.message)
-        _log.error(text, *parts, extra=where | {"reason": event.reason})
+        parts = (name, event.action, event.reason, event.message)
+        _log.error("%scannot %s: %s: %s", *parts, extra=where | {"reason": event.reason})
 
 
 class _Text(logging.Formatter):

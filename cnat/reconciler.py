@@ -6,7 +6,7 @@ import itertools
 
 from cnat import ticks
 from cnat.api import At, Pod
-from cnat.apply import Applier, Failure, Results
+from cnat.apply import Applier, Results
 from cnat.cluster import Cluster, ClusterError
 from cnat.podstore import PodStore
 from cnat.shard import Shard
@@ -53,7 +53,7 @@ def reconcile(
     except ClusterError as error:
         if not results.ats:
             raise
-        results.failures.append(Failure("", "", "list", type(error).__name__, str(error)))
+        applier.break_off(error)
     else:
         if whole:
             for orphan in itertools.chain(pods.rest(), left.rest()):

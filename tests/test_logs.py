@@ -51,6 +51,13 @@ def test_a_failure_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_what_concerns_no_single_at_names_none(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("text", verbose=False)
+    logs.log(Failure("", "", "list", "Expired", "too old"))
+    (line,) = lines(capsys)
+    assert re.fullmatch(f"{TIME} error: cannot list: Expired: too old", line)
+
+
 def test_what_is_wrong_with_the_command_has_no_time(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("text", verbose=False)
     logs.complain("cnat-reconcile: 100 % wrong")

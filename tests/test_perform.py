@@ -1,0 +1,92 @@
+"""One action to one write, and what its answer teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cnat import perform, plan, pod, status
+from cnat.api import At, Manifest
+from cnat.cluster import ClusterError, Rejected
+from cnat.plan import Seen
+from tests.memory import Memory, Objects
+from tests.objects import INSTANT, at
+
+OWNER = at()
+NAME = pod.name(OWNER, INSTANT)
+CREATE = plan.CreatePod(OWNER, INSTANT, pod.build(OWNER, INSTANT))
+CHECK = plan.Preflight(OWNER, INSTANT, pod.build(OWNER, INSTANT))
+
+
+def answering(error: ClusterError, *verbs: str) -> Memory:
+    """A cluster with just the At, that answers these requests so."""
+    cluster = Memory(Objects([OWNER]))
+    cluster.fail = lambda verb, _: error if verb in verbs else None
+    return cluster
+
+
+CALLS: list[Callable[[Memory], perform.Done]] = [
+    lambda cluster: perform.create_pod(cluster, CREATE, Seen(OWNER)),
+    lambda cluster: perform.preflight(cluster, CHECK, Seen(OWNER)),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=["create", "check"])
+def test_in_a_namespace_that_is_going_nothing_is_judged(
+    call: Callable[[Memory], perform.Done],
+) -> None:
+    causes = frozenset({"NamespaceTerminating"})
+    going = Rejected(403, "Forbidden", "because it is being terminated", causes=causes)
+    with pytest.raises(perform.Overtaken):
+        call(answering(going, "create pod", "preflight"))
+
+
+@pytest.mark.parametrize("call", CALLS, ids=["create", "check"])
+def test_an_answer_about_the_server_is_no_judgement(
+    call: Callable[[Memory], perform.Done],
+) -> None:
+    with pytest.raises(Rejected, match="slow down"):
+        call(answering(Rejected(429, "TooManyRequests", "slow down"), "create pod", "preflight"))
+
+
+def test_what_is_in_the_way_but_cannot_be_looked_at_is_not_judged() -> None:
+    cluster = Memory(Objects([OWNER]))
+    taken = Rejected(409, "AlreadyExists", "it exists")
+    hidden = Rejected(403, "Forbidden", "you cannot get pods")
+    cluster.fail = lambda verb, _: {"create pod": taken, "get pod": hidden}.get(verb)
+    with pytest.raises(Rejected, match="you cannot get pods"):
+        perform.create_pod(cluster, CREATE, Seen(OWNER))
+
+
+def test_a_conflict_over_quota_is_about_the_pod() -> None:
+    conflict = Rejected(409, "Conflict", "the quota has been modified")
+    done = perform.create_pod(answering(conflict, "create pod"), CREATE, Seen(OWNER))
+    assert done.seen is not None
+    assert done.seen.refusal == plan.Refusal("StartRejected", "the quota has been modified")
+
+
+def test_a_pod_that_cannot_be_asked_for_is_not_absent() -> None:
+    unknown = answering(Rejected(503, "ServiceUnavailable", "later"), "get pod")
+    with pytest.raises(Rejected, match="later"):
+        perform.find_pod(unknown, plan.FindPod(OWNER, NAME), Seen(OWNER))
+
+
+def test_a_status_that_an_older_crd_cuts_is_an_error_and_not_written_again() -> None:
+    class Older(Memory):
+        def update_status(self, at: At, status: Manifest) -> Manifest:
+            return super().update_status(at, {**status, "conditions": []})
+
+    armed = plan.UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
+    with pytest.raises(ClusterError, match="apply kustomize/crd of this release"):
+        perform.update_status(Older(Objects([OWNER])), armed, Seen(OWNER))
+
+
+def test_a_refused_status_is_an_error_unless_somebody_else_was_faster() -> None:
+    armed = plan.UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
+    forbidden = answering(Rejected(403, "Forbidden", "you cannot patch ats"), "set status")
+    with pytest.raises(Rejected, match="you cannot patch ats"):
+        perform.update_status(forbidden, armed, Seen(OWNER))
+    overtaken = answering(Rejected(409, "Conflict", "modified"), "set status")
+    with pytest.raises(perform.Overtaken):
+        perform.update_status(overtaken, armed, Seen(OWNER))
