@@ -254,7 +254,7 @@ class Applier:
         if seen is None:
             raise AssertionError("nothing to read again")
         now = ticks.now()
-        fresh = perform.read_again(self._cluster, seen)
+        fresh = perform.read_again(self._cluster, seen, FRESH_SECONDS)
         # With another schedule it is another run, and that one's Pod hasn't been looked for.
         same = fresh.at.generation == seen.at.generation
         return fresh, now if same else read_at

@@ -59,14 +59,19 @@ def preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:
     return Done(replace(seen, checked=True))
 
 
-def read_again(cluster: Cluster, seen: Seen) -> Seen:
-    """See anew an At that is about to start: the Pod of that run, then the At, as lists do."""
-    at = seen.at
-    name = pod_name(at, at.instant)
-    found = _pod(cluster, at.namespace, name)
-    pods = tuple(pod for pod in seen.pods if pod.name != name)
-    if found is not None and found.at_uid == at.uid:
-        pods = (*pods, found)
+def read_again(cluster: Cluster, seen: Seen, fresh_seconds: float) -> Seen:
+    """See anew an At that is about to start: the Pod of that run, then the At, as lists do.
+
+    No Pod is older than its run's instant. So when that is less than `fresh_seconds` ago the Pod
+    isn't asked for: a list that old would do, and at the instant each request makes it later.
+    """
+    at, pods = seen.at, seen.pods
+    if (cluster.now() - at.instant).total_seconds() > fresh_seconds:
+        name = pod_name(at, at.instant)
+        found = _pod(cluster, at.namespace, name)
+        pods = tuple(pod for pod in seen.pods if pod.name != name)
+        if found is not None and found.at_uid == at.uid:
+            pods = (*pods, found)
     try:
         fresh = At(cluster.at(at.namespace, at.name))
     except Rejected as error:

@@ -365,11 +365,18 @@ OLD = FRESH_SECONDS + 1.0
 
 
 def test_an_at_read_long_ago_is_read_again_before_it_starts() -> None:
-    owner = due()
+    owner = due(hours=1)
     cluster = Memory(Objects([owner], now=NOW))
     applied(cluster, age=OLD)
     name = pod_name(owner)
     assert cluster.calls[:3] == [("get pod", name), ("get at", "cnrex"), ("create pod", name)]
+
+
+def test_just_after_its_instant_no_pod_can_have_come_and_gone() -> None:
+    owner = due()
+    cluster = Memory(Objects([owner], now=NOW))
+    applied(cluster, age=OLD)
+    assert cluster.calls[:2] == [("get at", "cnrex"), ("create pod", pod_name(owner))]
 
 
 def test_an_at_read_just_now_is_not() -> None:
@@ -383,7 +390,7 @@ def changed_meanwhile(change: Callable[[Objects], None]) -> tuple[Memory, Result
     cluster = Memory(Objects([due()], now=NOW))
 
     def meanwhile(verb: str, _: str) -> None:
-        if verb == "get at" and len(cluster.calls) == 2:
+        if verb == "get at" and len(cluster.calls) == 1:
             change(cluster.objects)
 
     cluster.fail = meanwhile
