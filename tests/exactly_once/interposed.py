@@ -17,7 +17,7 @@ T = TypeVar("T")
 Hook = Callable[[int, str], None]
 
 
-_ENDLESS = 5000
+_ENDLESS = 500
 
 
 class Killed(BaseException):
