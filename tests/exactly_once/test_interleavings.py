@@ -48,6 +48,23 @@ def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
         place.one_pass()
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held(
+    place: Place, number: int
+) -> None:
+    place.world.apply(at("other", suspend=True))
+    place.one_pass()
+
+    def come(k: int, _: str) -> None:
+        if k == number:
+            place.world.apply(at("cnrex"))
+            place.one_pass()
+
+    place.one_pass(before=come)
+    (pod,) = place.world.pods()
+    assert Pod(pod).held
+
+
 def test_the_times_add_up() -> None:
     """A create is over before the Pod that it may repeat can be gone, a second being rounded."""
     assert FRESH_SECONDS + CREATE_SECONDS + 1.0 < HELD_SECONDS
