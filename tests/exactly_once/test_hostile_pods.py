@@ -204,6 +204,16 @@ def test_a_pod_that_says_another_instant_is_known_by_its_name(observed: Observed
     assert_over(observed, ("Succeeded", "Completed"))
 
 
+def test_a_finalizer_that_is_not_ours_stays(observed: Observed) -> None:
+    name = observed.start(at())
+    ours = observed.pod(name)["metadata"]["finalizers"]
+    observed.world.edit_pod(name, {"finalizers": [*ours, "example.org/theirs"]})
+    observed.world.set_pod_status(name, ended(0))
+    observed.until_silent(in_a_while())
+    assert observed.pod(name)["metadata"]["finalizers"] == ["example.org/theirs"]
+    observed.world.edit_pod(name, {"finalizers": None})
+
+
 def test_a_copy_of_a_pod_under_another_name_is_left_alone(observed: Observed) -> None:
     name = observed.start(at())
     metadata = observed.pod(name)["metadata"]
