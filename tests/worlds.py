@@ -157,7 +157,7 @@ class RealWorld:
         try:
             yield world
         finally:
-            world.request("DELETE", f"/api/v1/namespaces/{world.namespace}")
+            world.request("DELETE", f"/api/v1/namespaces/{world.namespace}", accept={404})
             world.admin.close()
 
     @property
