@@ -181,6 +181,48 @@ def test_nothing_is_handed_out_before_its_instant() -> None:
     assert got == [START + SECOND]
 
 
+def test_right_before_an_instant_what_can_wait_is_done_by_few() -> None:
+    clock = Clock()
+    todo = agenda(clock, linger=10.0)
+    todo.put_for(START + SECOND / 2, "start")
+    works = [f"record {number}" for number in range(20)]
+    for each in works:
+        todo.put(Order(1), each)
+    got: list[str] = []
+    together = threading.Semaphore(0)
+    go_on = threading.Event()
+
+    def work() -> None:
+        while (each := todo.take()) is not None:
+            got.append(each)
+            together.release()
+            go_on.wait(PATIENCE)
+            todo.done()
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        assert together.acquire(timeout=PATIENCE)
+    assert not together.acquire(timeout=0.1)
+    clock.time += SECOND / 2
+    assert together.acquire(timeout=PATIENCE)
+    assert got[3] == "start"
+    go_on.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert sorted(got) == sorted(["start", *works])
+
+
+def test_long_before_an_instant_everybody_does_what_can_wait() -> None:
+    clock = Clock()
+    todo = agenda(clock, linger=10.0)
+    todo.put_for(START + 5 * SECOND, "start")
+    for number in range(8):
+        todo.put(Order(1), f"record {number}")
+    assert all(todo.take() for _ in range(8))
+
+
 def test_when_the_deadline_is_ended_nothing_is_waited_for_any_longer() -> None:
     clock = Clock()
     todo = agenda(clock, linger=600.0)
