@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint pytest exhaustive bench controlplane schemas lock clean
+.PHONY: help demo test lint pytest exhaustive mutants bench controlplane schemas lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ pytest: .venv/.ready
 exhaustive: .venv/.ready ## Every fault at every request of a pass, on the real control plane (minutes)
 	$(BIN)/python -m tests.controlplane --build
 	$(BIN)/python -m pytest -m exhaustive -s tests/exactly_once
+
+mutants: .venv/.ready ## Break each line that the promise hangs on, and see a test fail
+	$(BIN)/python -m tests.controlplane --build
+	@$(BIN)/python -m tests.mutants
 
 bench: .venv/.ready ## Speed, memory and punctuality beside the floor (minutes; BENCH_N=100000 for more)
 	$(BIN)/python -m tests.controlplane --build

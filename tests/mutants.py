@@ -1,0 +1,321 @@
+"""``python -m tests.mutants``: break each line that the promise hangs on, and see a test fail.
+
+Every mutant is one edit of a copy of the project. The test named beside it passes on the code as
+it is, and must fail on the mutant; one that doesn't has escaped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[1]
+_NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "dist")
+# pytest's exit codes, https://docs.pytest.org/en/stable/reference/exit-codes.html
+_PASSED, _FAILED = 0, 1
+_TIMEOUT = 300.0  # Seconds for one test, which the longest takes a tenth of.
+
+_ONCE = "tests/exactly_once"
+_HELD_UP = (
+    f"{_ONCE}/test_interleavings.py::test_a_run_that_ended_while_a_pass_was_held_up"
+    "_does_not_start_again"
+)
+_CRASHES = (
+    f"{_ONCE}/test_crash_points.py::test_a_fault_at_one_request_of_each_kind"
+    "_changes_nothing_in_the_end"
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One thing broken.
+
+    Attributes:
+        invariant, broken: what it is about, and what is wrong now.
+        module: of cnat.
+        old, new: the edit; `old` is there once.
+        test: a pytest node that must fail.
+    """
+
+    invariant: str
+    broken: str
+    module: str
+    old: str
+    new: str
+    test: str
+
+
+MUTANTS = [
+    Mutant(
+        "I1 never early",
+        "a second early is early enough",
+        "plan",
+        "        if now < instant:\n",
+        "        if (now - instant).total_seconds() < -1.0:\n",
+        "tests/test_plan.py::test_nothing_starts_a_microsecond_early",
+    ),
+    Mutant(
+        "I1 never early",
+        "the local clock counts, however wrong",
+        "clock",
+        "if self._high < 0.0 or self._low > TOLERANCE_SECONDS:",
+        "if False:",
+        f"{_ONCE}/test_clocks.py::test_nothing_starts_early_by_a_wrong_local_clock",
+    ),
+    Mutant(
+        "I1 never early",
+        "a lingering pass takes what falls due within the second",
+        "agenda",
+        "self._waiting[0][0].due <= now:",
+        "self._waiting[0][0].due <= now + 1.0:",
+        "tests/test_agenda.py::test_nothing_is_handed_out_before_its_instant",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "the Pod's name differs from try to try",
+        "pod",
+        'f"{at.uid}/{rfc3339(instant)}"',
+        'f"{at.uid}/{rfc3339(instant)}/{at.resource_version}"',
+        "tests/test_contract.py::test_a_pod_whose_status_was_never_written_is_found_again",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a Pod is created without our finalizer",
+        "pod",
+        '"finalizers": [api.FINALIZER],',
+        '"finalizers": [],',
+        f"{_ONCE}/test_hostile_pods.py::test_a_pod_deleted_while_pending_ends_its_run",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a recorded run is forgotten",
+        "plan",
+        "if ended := status.recorded(at, instant, now):",
+        "if ended := None:",
+        "tests/test_contract.py::test_a_cleaned_up_run_is_not_started_again",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "the runs before the last are forgotten",
+        "status",
+        '[run for run in ended_runs(at) if run["scheduledTime"] != scheduled] or None',
+        "None",
+        f"{_ONCE}/test_hostile_ats.py"
+        "::test_a_schedule_edited_away_and_put_back_runs_no_second_time",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a Pod is created on the strength of old lists",
+        "apply",
+        "began - read_at > FRESH_SECONDS",
+        "False",
+        _HELD_UP,
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a Pod's name may become free at once",
+        "plan",
+        "return created is None or (now - created).total_seconds() >= HELD_SECONDS",
+        "return True",
+        _HELD_UP,
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a create is tried again however late",
+        "transport",
+        'if state.args[0] == "POST":',
+        'if state.args[0] == "post":',
+        "tests/test_live.py::test_a_create_is_not_sent_again_long_after_its_first_try",
+    ),
+    Mutant(
+        "I3 no outcome lost",
+        "a Pod is released before its outcome is recorded",
+        "plan",
+        "        if record is None:\n            continue\n",
+        "        if record is None and its_pod.held:\n            return ReleasePod(its_pod)\n"
+        "        if record is None:\n            continue\n",
+        f"{_ONCE}/test_hostile_pods.py::test_a_pod_deleted_while_running_is_waited_for",
+    ),
+    Mutant(
+        "I3 no outcome lost",
+        "what could not be written counts as recorded",
+        "perform",
+        "        raise _overtaken(error) from error\n    if written.raw",
+        '        written = At({**action.at.raw, "status": action.status})\n    if written.raw',
+        "tests/test_apply.py::test_a_status_that_was_not_written_releases_no_pod",
+    ),
+    Mutant(
+        "I4 Pods before Ats",
+        "Ats are listed first",
+        "reconciler",
+        "    for page in cluster.pods():\n",
+        "    pages = [list(page) for page in cluster.ats()]\n"
+        "    cluster.ats = lambda: iter(pages)  # type: ignore[method-assign]\n"
+        "    for page in cluster.pods():\n",
+        f"{_ONCE}/test_interleavings.py"
+        "::test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held",
+    ),
+    Mutant(
+        "I4 Pods before Ats",
+        "a Pod that isn't listed is lost, without being asked for",
+        "plan",
+        "    if name not in seen.absent:\n        return FindPod(seen.at, name)\n",
+        "",
+        "tests/test_plan.py::test_a_pod_created_after_the_list_is_found_by_its_name",
+    ),
+    Mutant(
+        "I5 converged means silent",
+        "an armed At is checked and written anew on each pass",
+        "plan",
+        "    if armed == at.status:\n        return None\n",
+        "",
+        "tests/test_contract.py::test_a_pass_right_after_a_pass_writes_nothing",
+    ),
+    Mutant(
+        "I5 converged means silent",
+        "a condition's transition time is always now",
+        "status",
+        'since = entry.get("lastTransitionTime")',
+        "since = None",
+        "tests/test_contract.py::test_conditions_keep_their_transition_time_while_their_status_stays",
+    ),
+    Mutant(
+        "I6 crash anywhere",
+        "a Pod that a killed pass has created is in the way",
+        "perform",
+        "if pod.at_uid == seen.at.uid:  # Another pass was first.",
+        "if False:",
+        "tests/test_apply.py::test_a_pod_that_another_pass_created_is_adopted",
+    ),
+    Mutant(
+        "I6 crash anywhere",
+        "a pass overwrites what a newer one has recorded",
+        "live",
+        '{"uid": at.uid, "resourceVersion": at.resource_version}',
+        '{"uid": at.uid}',
+        "tests/test_live.py::test_the_status_of_an_at_written_meanwhile_is_left_alone",
+    ),
+    Mutant(
+        "I6 crash anywhere",
+        "the Pods of an At that has ended are not looked at",
+        "reconciler",
+        "applier.put(at, pods.take(at.uid), read_at)",
+        'applier.put(at, () if "completionTime" in at.status else pods.take(at.uid), read_at)',
+        _CRASHES,
+    ),
+    Mutant(
+        "I7 isolation",
+        "what the API server refuses ends the pass",
+        "apply",
+        "        except ClusterError as error:\n            self._fail(_object(task)",
+        "        except OutOfTime as error:\n            self._fail(_object(task)",
+        "tests/test_apply.py::test_one_object_that_fails_stops_no_other",
+    ),
+    Mutant(
+        "I7 isolation",
+        "a status that can't be read ends the pass",
+        "apply",
+        "        except Malformed as error:\n",
+        "        except OutOfTime as error:\n",
+        "tests/test_apply.py::test_an_at_whose_status_cannot_be_read_is_a_failure_and_left_alone",
+    ),
+    Mutant(
+        "I7 isolation",
+        "Ats that were refused before are tried before others",
+        "apply",
+        "                rank = _RANKS[plan.Preflight][0]\n",
+        "                pass\n",
+        f"{_ONCE}/test_progress.py"
+        "::test_more_refused_ats_than_a_pass_has_time_for_do_not_starve_a_good_one",
+    ),
+    Mutant(
+        "I8 hands off",
+        "our label alone makes a Pod ours",
+        "api",
+        '                return str(owner.get("uid")) if ours else None\n        return None\n',
+        '                return str(owner.get("uid")) if ours else None\n'
+        '        return _map(metadata.get("labels")).get(AT_UID)\n',
+        f"{_ONCE}/test_hostile_pods.py::test_a_pod_without_its_owner_is_left_alone",
+    ),
+    Mutant(
+        "I8 hands off",
+        "a foreign Pod under our name is adopted",
+        "perform",
+        "if pod.at_uid == seen.at.uid:  # Another pass was first.",
+        "if True:",
+        f"{_ONCE}/test_hostile_admission.py"
+        "::test_a_foreign_pod_under_our_name_is_neither_adopted_nor_touched",
+    ),
+    Mutant(
+        "I8 hands off",
+        "the finalizers of others are taken off too",
+        "live",
+        '"$deleteFromPrimitiveList/finalizers": [api.FINALIZER]',
+        '"finalizers": None',
+        f"{_ONCE}/test_hostile_pods.py::test_a_finalizer_that_is_not_ours_stays",
+    ),
+    Mutant(
+        "I8 hands off",
+        "another Pod that has got the name is deleted",
+        "live",
+        '{"preconditions": {"uid": pod.uid}}',
+        "{}",
+        "tests/test_live.py::test_another_pod_of_that_name_is_left_alone",
+    ),
+]
+
+
+def main() -> int:
+    """Return the exit code: 1 when a mutant escaped."""
+    with tempfile.TemporaryDirectory(prefix="cnat-mutants-") as directory:
+        copy = Path(directory) / "cnat"
+        shutil.copytree(_ROOT, copy, ignore=_NOT_COPIED)
+        if _exit_code(copy, {mutant.test for mutant in MUTANTS}) != _PASSED:
+            _tell("the tests fail on the code as it is: nothing can be told from them")
+            return 1
+        escaped = [mutant for mutant in MUTANTS if not _caught(copy, mutant)]
+    _tell(f"{len(MUTANTS) - len(escaped)} of {len(MUTANTS)} mutants caught")
+    return 1 if escaped else 0
+
+
+def _caught(copy: Path, mutant: Mutant) -> bool:
+    path = copy / "cnat" / f"{mutant.module}.py"
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        raise SystemExit(f"{mutant.broken}: not one such place in {path.name}: {mutant.old!r}")
+    started = time.monotonic()
+    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    code = _exit_code(copy, [mutant.test])
+    path.write_text(text, encoding="utf-8")
+    verdict = "caught" if code == _FAILED else f"ESCAPED (pytest's exit code is {code})"
+    took = time.monotonic() - started
+    _tell(f"{mutant.invariant}: {mutant.broken}: {verdict} by {mutant.test} ({took:.0f} s)")
+    return code == _FAILED
+
+
+def _exit_code(copy: Path, tests: Iterable[str]) -> int:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *sorted(tests)]
+    done = subprocess.run(
+        command,
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        stdout=subprocess.DEVNULL,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    return done.returncode
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
