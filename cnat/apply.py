@@ -13,6 +13,7 @@ from cnat.agenda import Agenda, Order
 from cnat.api import At, Malformed, Manifest, Pod
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected
 from cnat.deadline import Deadline
+from cnat.packed import Packer
 from cnat.perform import Done, Overtaken
 from cnat.plan import Seen
 
@@ -129,7 +130,8 @@ class Applier:
         self._concurrency = concurrency
         self._report = report
         self._linger = linger
-        self._agenda: Agenda[_Work] = Agenda(cluster.now, deadline, linger)
+        self._agenda: Agenda[bytes] = Agenda(cluster.now, deadline, linger)
+        self._packer: Packer[_Work] = Packer()
         self._telling = threading.Lock()
 
     def put(self, at: At, pods: tuple[Pod, ...], read_at: float) -> None:
@@ -176,7 +178,8 @@ class Applier:
                 reason, message = str(status["reason"]), str(status.get("message", ""))
                 self._fail(seen.at, "start", reason, message)
             elif self._linger and (instant := plan.armed_for(seen.at)):
-                self._agenda.put_for(instant, _Work(_Look(seen.at), seen, read_at))
+                look = _Work(_Look(seen.at), seen, read_at)
+                self._agenda.put_for(instant, self._packer.pack(look))
         except Malformed as error:
             self._fail(seen.at, "plan", "Malformed", f"{error}; correct or remove it by hand")
         return None
@@ -193,12 +196,13 @@ class Applier:
         elif isinstance(task, plan.UpdateStatus) and seen is not None and seen.refusal:
             # So that they don't in the next pass, should the time not suffice for all in this one.
             rank = _RANKS[plan.CreatePod][0]
-        self._agenda.put(Order(rank, refused, due), _Work(task, seen, read_at))
+        work = self._packer.pack(_Work(task, seen, read_at))
+        self._agenda.put(Order(rank, refused, due), work)
 
     def _work(self) -> None:
-        while (work := self._agenda.take()) is not None:
+        while (packed := self._agenda.take()) is not None:
             try:
-                self._do(work)
+                self._do(self._packer.unpack(packed))
             finally:
                 self._agenda.done()
 
