@@ -136,22 +136,28 @@ def punctual(stage: Stage, a_second: int, seconds: int, say: Say) -> list[Row]:
 
 
 def fair_share(stage: Stage, count: int, seconds: float, say: Say) -> list[Row]:
-    """How long another client waits for its answers, without and with a burst beside it."""
+    """How long another client waits for its answers, with nothing and with a burst beside it."""
     say(f"another client's answers, without and with {count} due at once")
     admin = ("--clusterrole=admin", "--serviceaccount=neighbour:default", "--namespace=neighbour")
     population.namespace(stage.admin, "neighbour")
     stage.control_plane.kubectl("create", "rolebinding", "admin", *admin)
-    population.namespace(stage.admin, "fair")
-    population.due(stage.admin, "fair", count)
-    with _neighbour(stage) as quiet:
+    for name in ("fair-floor", "fair-cnat"):
+        population.namespace(stage.admin, name)
+        population.due(stage.admin, name, count)
+    with _neighbour(stage) as alone:
         time.sleep(seconds)
-    with _neighbour(stage) as busy:
-        stage.cnat("--namespace=fair", _TIMEOUT)
+    with _neighbour(stage) as floor:
+        stage.floor("fair-floor", WIDTH)
+    with _neighbour(stage) as ours:
+        stage.cnat("--namespace=fair-cnat", _TIMEOUT)
     rows = []
     for what, position in (("median", 49), ("p99", 98)):
-        before, during = (quantiles(took, n=100)[position] * 1e3 for took in (quiet, busy))
+        quiet, least, most = (
+            quantiles(took, n=100)[position] * 1e3 for took in (alone, floor, ours)
+        )
         text = f"another client's wait during a burst, {what}"
-        rows.append(Row(text, "ms", during, None, before, during / before))
+        rows.append(Row(text, "ms", most, None, least, most / least))
+        rows.append(Row("… with nothing beside it", "ms", quiet))
     return rows
 
 
