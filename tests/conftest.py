@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import worlds
 from tests.controlplane import assets
@@ -16,6 +17,10 @@ from tests.controlplane.errors import AssetsError
 from tests.controlplane.server import ControlPlane, running
 
 CRD = Path(__file__).parents[1] / "kustomize/crd" / "ats.cnat.programming-kubernetes.info.yaml"
+
+# Hypothesis' deadline is an assertion on a wall-clock duration.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat import api
@@ -152,7 +152,6 @@ def test_an_empty_status_is_none() -> None:
 
 
 @given(spec=anything, status=anything)
-@settings(deadline=None)
 def test_an_at_of_any_content_is_read_or_malformed(spec: object, status: object) -> None:
     owner = At({**at().raw, "spec": spec, "status": status})
     for field in ("instant", "suspended", "starting_deadline_seconds", "status"):
@@ -225,7 +224,6 @@ def test_a_pod_that_nobody_has_reported_on_is_pending() -> None:
 
 
 @given(status=anything, spec=anything, extra=st.dictionaries(st.text(), anything))
-@settings(deadline=None)
 def test_a_pod_of_any_content_is_read(
     status: object, spec: object, extra: dict[str, object]
 ) -> None:
@@ -242,7 +240,6 @@ def test_a_pod_of_any_content_is_read(
 
 
 @given(entries=anything)
-@settings(deadline=None)
 def test_lists_in_a_pod_may_hold_anything(entries: object) -> None:
     status = {"containerStatuses": entries, "initContainerStatuses": entries, "conditions": entries}
     metadata = {"labels": entries, "ownerReferences": entries, "finalizers": entries}

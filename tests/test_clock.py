@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.clock import TOLERANCE_SECONDS, ServerClock
@@ -90,7 +90,6 @@ def test_after_a_clock_was_set_only_the_newest_answer_counts() -> None:
         st.tuples(st.floats(0, 100), st.floats(0, 5), st.floats(0, 5)), min_size=1, max_size=20
     ),
 )
-@settings(deadline=None)
 def test_the_estimate_is_never_ahead_of_the_server_once_that_can_be_told(
     offset: float, requests: list[tuple[float, float, float]]
 ) -> None:

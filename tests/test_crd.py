@@ -83,7 +83,7 @@ def test_offline_check_and_api_server_say_the_same_of_schedules(post: Post) -> N
     )
     zones = st.none() | st.sampled_from(["UTC", "Asia/Shanghai", "Local", "utc", "+08:00", "UTC\n"])
 
-    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=300, suppress_health_check=list(HealthCheck))
     @given(schedules, zones)
     def same(schedule: str, zone: str | None) -> None:
         manifest = at(schedule=schedule) if zone is None else local(schedule, zone)

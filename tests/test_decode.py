@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat import decode, manifests
@@ -128,14 +128,12 @@ def test_a_document_bomb_is_refused(bomb: str, reason: str) -> None:
         decode.decode(bomb)
 
 
-@settings(deadline=None)
 @given(TEXT | st.text("[]{}&*a:-<! \n'\"#?|%"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(DecodeError):
         decode.decode(text)
 
 
-@settings(deadline=None)
 @given(OBJECTS)
 def test_what_was_written_is_read_back(manifest: dict[str, object]) -> None:
     assert decode.decode(manifests.write(manifest)) == manifest

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat import manifests
@@ -150,7 +150,6 @@ def test_a_byte_order_mark_is_no_content(file: Path) -> None:
     assert names(read(file, "\ufeff" + config_map("a"))) == ["a"]
 
 
-@settings(deadline=None)
 @given(st.binary() | st.text("{}[]-:.% \n&*!ak\"'").map(str.encode))
 def test_reading_never_fails(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yaml"

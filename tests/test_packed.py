@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.api import At
@@ -19,7 +19,6 @@ MANIFESTS = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(MANIFESTS))
 def test_each_comes_out_as_it_went_in(values: list[object]) -> None:
     packer: Packer[object] = Packer()

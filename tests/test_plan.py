@@ -608,7 +608,7 @@ def anew(cluster: Memory) -> Memory:
 
 any_state = given(clusters())
 any_state_at_rest = given(clusters(raced=False))
-many = settings(deadline=None, max_examples=100)
+many = settings(max_examples=100)
 
 
 @any_state_at_rest

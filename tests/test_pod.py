@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat import api, pod
@@ -64,7 +64,6 @@ def test_a_long_name_is_cut_where_a_name_may_end(name: str, prefix: str) -> None
 
 
 @given(at_names, moments)
-@settings(deadline=None)
 def test_names_and_labels_are_valid_for_any_at(name: str, instant: datetime) -> None:
     manifest = pod.build(at(name, metadata={"uid": "uid"}), instant)
     its_name = manifest["metadata"]["name"]

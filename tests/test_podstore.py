@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.api import Pod
@@ -77,7 +77,6 @@ def test_the_rest_is_what_nobody_took() -> None:
     assert [pod.name for pod in store.rest()] == left
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(), st.text()), max_size=5))
 def test_any_text_survives(annotations: list[dict[str, str]]) -> None:
     store = PodStore()

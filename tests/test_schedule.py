@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.schedule import ScheduleError, instant, rfc3339
@@ -196,7 +196,6 @@ def check_against_meanings(local: datetime, name: str) -> None:
     local=st.datetimes(FIRST, LAST).map(lambda moment: moment.replace(microsecond=0)),
     name=st.sampled_from(ZONES),
 )
-@settings(deadline=None)
 def test_a_local_time_means_the_instant_at_which_clocks_there_show_it(
     local: datetime, name: str
 ) -> None:
@@ -260,7 +259,6 @@ def nanoseconds(moment: datetime) -> int:
 
 
 @given(written_times())
-@settings(deadline=None)
 def test_an_instant_is_never_rounded_down_and_by_less_than_a_microsecond_up(
     written: tuple[str, int],
 ) -> None:
@@ -269,13 +267,11 @@ def test_an_instant_is_never_rounded_down_and_by_less_than_a_microsecond_up(
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-@settings(deadline=None)
 def test_the_one_spelling_in_utc_reads_back_as_the_same_instant(moment: datetime) -> None:
     assert instant(rfc3339(moment)) == moment
 
 
 @given(st.datetimes(FIRST, LAST), st.integers(-1439, 1439))
-@settings(deadline=None)
 def test_an_instant_has_one_spelling_whatever_the_offset(moment: datetime, ahead: int) -> None:
     there = moment.replace(tzinfo=timezone(timedelta(minutes=ahead)))
     assert rfc3339(there) == rfc3339(there.astimezone(UTC))
@@ -283,7 +279,6 @@ def test_an_instant_has_one_spelling_whatever_the_offset(moment: datetime, ahead
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_any_text_is_either_an_instant_or_refused(text: str) -> None:
     with suppress(ScheduleError):
         instant(text)

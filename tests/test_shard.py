@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.api import At, Pod
@@ -136,7 +136,6 @@ KINDS = (
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(KINDS), max_size=12), st.integers(1, 5), st.randoms())
 def test_in_any_order_shares_together_come_to_what_one_pass_comes_to(
     kinds: list[str], count: int, random: Any

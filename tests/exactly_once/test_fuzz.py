@@ -171,7 +171,7 @@ class Refusing(Memory):
 
 
 @given(garbage, st.lists(odd_pods, max_size=1))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_pass_over_garbage_tells_it_and_starts_what_is_good(bad: At, pods: list[Pod]) -> None:
     good = at("good")
     cluster = Refusing(Objects([bad, good, *pods]))
@@ -222,7 +222,7 @@ objects = st.one_of(
 
 
 @given(st.lists(objects, min_size=1, max_size=3))
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_objects_with_anything_anywhere_end_the_command_in_order(documents: list[Any]) -> None:
     assert_told("\n---\n".join(json.dumps(each) for each in documents).encode())
 
@@ -247,7 +247,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @example(b"&a [*a]")
 @example(b"!!python/object/apply:os.system [id]")
 @example(b"{" * 5000)
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_damaged_files_end_the_command_in_order(content: bytes) -> None:
     assert_told(content)
 
