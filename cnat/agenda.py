@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import pickle
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -33,6 +34,10 @@ class Order(NamedTuple):
 class Agenda(Generic[T]):
     """Hands out work to several threads; thread-safe.
 
+    Work waits pickled, so what is taken is a copy of what was put. An At with what is to be done
+    for it takes 10 KB as objects, 1.5 KB so, and a hundred thousand may wait. It isn't compressed:
+    zlib releases the GIL, and 16 threads that take it from each other made a tenth fewer Pods.
+
     A pass is over when no work is left and none is being done, since work brings more. From then
     on, and only for the linger window, what has an instant is waited for.
 
@@ -48,8 +53,8 @@ class Agenda(Generic[T]):
         self._deadline = deadline
         self._linger = linger
         self._window_end: float | None = None  # POSIX seconds; None while the pass goes on
-        self._ready: list[tuple[Order, int, T]] = []
-        self._waiting: list[tuple[Order, int, T]] = []
+        self._ready: list[tuple[Order, int, bytes]] = []
+        self._waiting: list[tuple[Order, int, bytes]] = []
         self._number = itertools.count()
         self._busy = 0
         self._watched = False
@@ -60,19 +65,21 @@ class Agenda(Generic[T]):
 
     def put(self, order: Order, work: T) -> None:
         """Add work to be done now."""
+        pickled = pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
         with self._turn:
-            heapq.heappush(self._ready, (order, next(self._number), work))
+            heapq.heappush(self._ready, (order, next(self._number), pickled))
             self._turn.notify()
 
     def put_for(self, instant: datetime, work: T) -> None:
         """Add work for an instant, of rank 0; forgotten if that is beyond the linger window."""
         due = instant.timestamp()
+        pickled = pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
         with self._turn:
             end = self._window_end
             if end is None:  # Not yet known, but no later than this.
                 end = self._now().timestamp() + self._deadline.remaining + self._linger
             if due <= end:
-                heapq.heappush(self._waiting, (Order(0, due=due), next(self._number), work))
+                heapq.heappush(self._waiting, (Order(0, due=due), next(self._number), pickled))
                 self._turn.notify_all()
 
     def take(self) -> T | None:
@@ -80,6 +87,13 @@ class Agenda(Generic[T]):
 
         Who takes work calls `done` after it.
         """
+        pickled = self._take()
+        if pickled is None:
+            return None
+        work: T = pickle.loads(pickled)  # noqa: S301 - it never left this process
+        return work
+
+    def _take(self) -> bytes | None:
         with self._turn:
             while True:
                 now = self._now().timestamp()

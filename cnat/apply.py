@@ -13,7 +13,6 @@ from cnat.agenda import Agenda, Order
 from cnat.api import At, Malformed, Manifest, Pod
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected
 from cnat.deadline import Deadline
-from cnat.packed import Packer
 from cnat.perform import Done, Overtaken
 from cnat.plan import Seen
 
@@ -60,27 +59,35 @@ class Results:
     deferred: int = 0  # Ats that the deadline left for the next pass.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Look:
     """Read an At again, whose instant has come since it was read."""
 
     at: At
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class _Follow:
+    """Plan what follows the start of a run; later, since meanwhile another may be due."""
+
+    at: At
+
+
+@dataclass(frozen=True)
 class _Tell:
     """An Event to create; the best effort part of a status write."""
 
     event: Manifest
 
 
-_Task = plan.Action | _Look | _Tell
+_Task = plan.Action | _Look | _Follow | _Tell
 
 # What each task is called, and its rank: starting runs comes before all book-keeping, and what
 # only informs comes last.
 _RANKS: dict[type[_Task], tuple[int, str]] = {
     plan.CreatePod: (0, "create pod"),
     _Look: (0, "read again"),
+    _Follow: (1, "plan"),
     plan.FindPod: (1, "find pod"),
     plan.UpdateStatus: (1, "set status"),
     plan.ReleasePod: (2, "release pod"),
@@ -90,9 +97,12 @@ _RANKS: dict[type[_Task], tuple[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Work:
     """A task with what it was planned from.
+
+    It waits pickled. With slots, a dataclass takes much longer for that; so neither this has any,
+    nor what is in it.
 
     Attributes:
         read_at: `ticks.now()` before the Pods were read; the At was read after them.
@@ -130,8 +140,7 @@ class Applier:
         self._concurrency = concurrency
         self._report = report
         self._linger = linger
-        self._agenda: Agenda[bytes] = Agenda(cluster.now, deadline, linger)
-        self._packer: Packer[_Work] = Packer()
+        self._agenda: Agenda[_Work] = Agenda(cluster.now, deadline, linger)
         self._telling = threading.Lock()
 
     def put(self, at: At, pods: tuple[Pod, ...], read_at: float) -> None:
@@ -178,8 +187,7 @@ class Applier:
                 reason, message = str(status["reason"]), str(status.get("message", ""))
                 self._fail(seen.at, "start", reason, message)
             elif self._linger and (instant := plan.armed_for(seen.at)):
-                look = _Work(_Look(seen.at), seen, read_at)
-                self._agenda.put_for(instant, self._packer.pack(look))
+                self._agenda.put_for(instant, _Work(_Look(seen.at), seen, read_at))
         except Malformed as error:
             self._fail(seen.at, "plan", "Malformed", f"{error}; correct or remove it by hand")
         return None
@@ -196,13 +204,12 @@ class Applier:
         elif isinstance(task, plan.UpdateStatus) and seen is not None and seen.refusal:
             # So that they don't in the next pass, should the time not suffice for all in this one.
             rank = _RANKS[plan.CreatePod][0]
-        work = self._packer.pack(_Work(task, seen, read_at))
-        self._agenda.put(Order(rank, refused, due), work)
+        self._agenda.put(Order(rank, refused, due), _Work(task, seen, read_at))
 
     def _work(self) -> None:
-        while (packed := self._agenda.take()) is not None:
+        while (work := self._agenda.take()) is not None:
             try:
-                self._do(self._packer.unpack(packed))
+                self._do(work)
             finally:
                 self._agenda.done()
 
@@ -218,13 +225,18 @@ class Applier:
             if isinstance(task, _Look) or (
                 isinstance(task, plan.CreatePod) and began - read_at > FRESH_SECONDS
             ):
-                seen, read_at = self._read_again(seen, read_at)
+                seen, read_at = self._read_again(_known(seen), read_at)
                 planned = self._next(seen, read_at)
                 if not isinstance(planned, plan.CreatePod) or read_at < began:
                     if planned is not None:
                         self._push(planned, seen, read_at)
                     return
                 task = planned  # At once, while it is fresh.
+            elif isinstance(task, _Follow):
+                planned = self._next(_known(seen), read_at)
+                if planned is None:
+                    return
+                task = planned
             done = self._perform(task, seen)
         except Overtaken:
             self._leave()
@@ -234,29 +246,28 @@ class Applier:
             self._fail(_object(task), _RANKS[type(task)][1], _reason(error), str(error))
         else:
             self._done(task, done, began)
-            if done.seen is not None:
+            if isinstance(task, plan.CreatePod) and done.target:
+                self._push(_Follow(task.at), done.seen, read_at)
+            elif done.seen is not None:
                 self._plan(done.seen, read_at)
 
     def _perform(self, task: plan.Action, seen: Seen | None) -> Done:
         if isinstance(task, plan.ReleasePod):
             return perform.release_pod(self._cluster, task, seen)
-        if seen is None:
-            raise AssertionError(f"{task} without its At")
+        known = _known(seen)
         match task:
             case plan.CreatePod():
-                return perform.create_pod(self._cluster, task, seen)
+                return perform.create_pod(self._cluster, task, known)
             case plan.FindPod():
-                return perform.find_pod(self._cluster, task, seen)
+                return perform.find_pod(self._cluster, task, known)
             case plan.UpdateStatus():
-                return perform.update_status(self._cluster, task, seen)
+                return perform.update_status(self._cluster, task, known)
             case plan.DeletePod():
-                return perform.delete_pod(self._cluster, task, seen)
+                return perform.delete_pod(self._cluster, task, known)
             case plan.Preflight():
-                return perform.preflight(self._cluster, task, seen)
+                return perform.preflight(self._cluster, task, known)
 
-    def _read_again(self, seen: Seen | None, read_at: float) -> tuple[Seen, float]:
-        if seen is None:
-            raise AssertionError("nothing to read again")
+    def _read_again(self, seen: Seen, read_at: float) -> tuple[Seen, float]:
         now = ticks.now()
         fresh = perform.read_again(self._cluster, seen, FRESH_SECONDS)
         # With another schedule it is another run, and that one's Pod hasn't been looked for.
@@ -301,7 +312,13 @@ def _reason(error: ClusterError) -> str:
     return error.reason if isinstance(error, Rejected) else type(error).__name__
 
 
-def _object(task: plan.Action | _Look) -> At:
+def _known(seen: Seen | None) -> Seen:
+    if seen is None:
+        raise AssertionError("only the Pod of an orphan is handled without its At")
+    return seen
+
+
+def _object(task: plan.Action | _Look | _Follow) -> At:
     """The At that a task is about, as far as it is known."""
     if isinstance(task, plan.ReleasePod | plan.DeletePod):
         return At({"metadata": {"namespace": task.pod.namespace, "name": task.pod.at_name}})

@@ -73,7 +73,7 @@ def read_again(cluster: Cluster, seen: Seen, fresh_seconds: float) -> Seen:
         if found is not None and found.at_uid == at.uid:
             pods = (*pods, found)
     try:
-        fresh = At(cluster.at(at.namespace, at.name))
+        fresh = At(cluster.at(at.namespace, at.name)).slim()
     except Rejected as error:
         raise _overtaken(error) from error
     if fresh.uid != at.uid:
@@ -92,7 +92,7 @@ def find_pod(cluster: Cluster, action: plan.FindPod, seen: Seen) -> Done:
 def update_status(cluster: Cluster, action: plan.UpdateStatus, seen: Seen) -> Done:
     """Record, unless somebody newer has."""
     try:
-        written = At(cluster.update_status(action.at, action.status))
+        written = At(cluster.update_status(action.at, action.status)).slim()
     except Rejected as error:
         raise _overtaken(error) from error
     if written.raw.get("status") != action.status:

@@ -22,7 +22,7 @@ from cnat.schedule import ScheduleError, rfc3339
 HELD_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refusal:
     """Why the API server would not take the Pod: a reason in CamelCase and its message."""
 
@@ -30,7 +30,7 @@ class Refusal:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
     """What this pass has seen of one At.
 
@@ -48,7 +48,7 @@ class Seen:
     absent: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CreatePod:
     """Start the run of `instant`."""
 
@@ -57,7 +57,7 @@ class CreatePod:
     manifest: api.Manifest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UpdateStatus:
     """Write `status`, the whole of it, unless somebody wrote the At since it was read."""
 
@@ -65,21 +65,21 @@ class UpdateStatus:
     status: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReleasePod:
     """Take our finalizer off: the outcome is recorded, or nobody is left to record it for."""
 
     pod: Pod
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeletePod:
     """Delete a finished Pod whose time to live has passed."""
 
     pod: Pod
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Preflight:
     """Send the Pod as a dry run, to hear at once what would refuse it at its instant."""
 
@@ -88,7 +88,7 @@ class Preflight:
     manifest: api.Manifest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FindPod:
     """Ask for a Pod by name: the status says it runs, but it wasn't in the list."""
 

@@ -45,7 +45,7 @@ def reconcile(
     try:
         for page in cluster.ats():
             for raw in page:
-                at = At(raw)
+                at = At(raw).slim()
                 if at.uid in shard:
                     results.ats += 1
                     applier.put(at, pods.take(at.uid), read_at)
