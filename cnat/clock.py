@@ -13,6 +13,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 # How far behind the server's the local clock may be before it is no longer used. Ahead of it,
 # it is never used as soon as that is proved: that is the side on which runs would start early.
@@ -41,7 +42,7 @@ class ServerClock:
             sent, received: local `time.time()` around the request, in seconds.
         """
         try:
-            server = parsedate_to_datetime(date or "").timestamp()
+            server = _posix(date or "")
         except ValueError:
             return
         low, high = server - received, server + 1.0 - sent
@@ -75,3 +76,9 @@ class ServerClock:
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(time.time() + self.offset, UTC)
+
+
+@lru_cache(maxsize=1)
+def _posix(date: str) -> float:
+    """The POSIX time of a Date header; all answers of a second have the same."""
+    return parsedate_to_datetime(date).timestamp()

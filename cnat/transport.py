@@ -42,6 +42,8 @@ class Transport:
         self, connection: client.ApiClient, deadline: Deadline, clock: ServerClock
     ) -> None:
         self._connection = connection
+        # Without the client's layer above it, which looks for other content types at each request.
+        self._pool = connection.rest_client.pool_manager
         self._host: str = connection.configuration.host
         self._deadline = deadline
         self._clock = clock
@@ -90,13 +92,15 @@ class Transport:
         sent = time.time()
         until = time.monotonic() + timeout
         try:
-            answer = self._connection.rest_client.request(
-                method, self._host + path, headers, body, _request_timeout=timeout
+            answer = self._pool.request(
+                method,
+                self._host + path,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=urllib3.Timeout(total=timeout),
+                preload_content=False,
             )
-            content = self._read(answer.response, until)
-        except client.ApiException as error:  # The client's word for a TLS failure.
-            reason = str(error.reason).splitlines()[-1]
-            raise Unreachable(f"cannot reach {self._host}: {reason}") from error
+            content = self._read(answer, until)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"cannot reach {self._host}: {_cause(error)}") from error
         self._clock.observe(answer.headers.get("Date"), sent, time.time())
@@ -125,7 +129,7 @@ class Transport:
             self._headers_until = now + _HEADERS_LIFETIME
         return self._headers
 
-    def _read(self, response: urllib3.HTTPResponse, until: float) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
         """The body. urllib3's own time-out is for each piece that arrives, however small."""
         pieces = []
         while piece := response.read1(_CHUNK):
