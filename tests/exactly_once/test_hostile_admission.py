@@ -237,7 +237,7 @@ def crowd(real: Observed, cluster: Cluster, number: int) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda each: world.request("POST", world.ats, each), bad))
     world.apply(at("good", schedule=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
-    done = one(cluster, world.namespace, limits=Limits(concurrency=16, page_size=500, timeout=50))
+    done = one(cluster, world.namespace, limits=Limits(concurrency=16, page_size=500, timeout=600))
     assert done.ended.code == 1
     assert done.writes.count("create pods") == 1
     assert len(world.pods()) == 1
