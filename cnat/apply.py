@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cnat import perform, plan, ticks
 from cnat.agenda import Agenda, Order
@@ -15,6 +15,7 @@ from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected
 from cnat.deadline import Deadline
 from cnat.perform import Done, Overtaken
 from cnat.plan import Seen
+from cnat.results import Change, Failure, Results
 
 # When Pods were listed longer ago than this, Pod and At are read again before a Pod is created.
 # With the 20 s that a create may then take (cnat.transport) it stays below plan.HELD_SECONDS. So
@@ -23,40 +24,6 @@ from cnat.plan import Seen
 FRESH_SECONDS = 30.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One write that took effect (or, in a dry run, would). `seconds` is what it took."""
-
-    action: str
-    namespace: str
-    at: str
-    target: str
-    detail: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One object that could not be brought to where it should be, and why."""
-
-    namespace: str
-    at: str
-    action: str
-    reason: str
-    message: str
-
-
-@dataclass(slots=True)
-class Results:
-    """What a pass has done so far."""
-
-    ats: int = 0
-    changes: list[Change] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    left: int = 0  # Ats that somebody else wrote meanwhile: theirs or the next pass's to finish.
-    deferred: int = 0  # Ats that the deadline left for the next pass.
 
 
 @dataclass(frozen=True)

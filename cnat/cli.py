@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from cnat import logs
-from cnat.apply import Applier, Change, Failure
+from cnat.apply import Applier
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected, Source, Unreachable
 from cnat.deadline import Deadline
 from cnat.flags import PROGRAM, UsageError, parse
 from cnat.reconciler import reconcile
 from cnat.rehearsal import Rehearsal
 from cnat.report import Report
+from cnat.results import Change, Failure
 
 # A list page is tens of thousands of Python objects without a cycle among them. At Python's own
 # threshold of 700 a quarter of the pass would be spent looking for one.

@@ -7,7 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from cnat.apply import Change, Failure
+from cnat.results import Change, Failure
 from cnat.schedule import rfc3339
 
 _FIELDS = ("namespace", "at", "action", "target", "reason", "latency")

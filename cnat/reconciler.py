@@ -6,9 +6,10 @@ import itertools
 
 from cnat import ticks
 from cnat.api import At, Pod
-from cnat.apply import Applier, Results
+from cnat.apply import Applier
 from cnat.cluster import Cluster, ClusterError
 from cnat.podstore import PodStore
+from cnat.results import Results
 from cnat.shard import Shard
 
 _ALL = Shard()

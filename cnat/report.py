@@ -10,8 +10,8 @@ from datetime import datetime
 
 import yaml
 
-from cnat.apply import Change, Results
 from cnat.logs import one_line
+from cnat.results import Change, Results
 from cnat.schedule import rfc3339
 
 _HEADINGS = ("NAMESPACE", "AT", "ACTION", "TARGET", "DETAIL")

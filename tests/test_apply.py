@@ -11,9 +11,10 @@ import pytest
 
 from cnat import pod, status, ticks
 from cnat.api import At, Pod
-from cnat.apply import FRESH_SECONDS, Applier, Change, Failure, Results
+from cnat.apply import FRESH_SECONDS, Applier
 from cnat.cluster import ClusterError, OutOfTime, Rejected, Unreachable
 from cnat.deadline import Deadline
+from cnat.results import Change, Failure, Results
 from cnat.schedule import rfc3339
 from tests.memory import Memory, Objects
 from tests.objects import ENDED, INSTANT, SUCCEEDED, at, foreign_pod, pod_of

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from cnat.apply import Applier, Change, Failure, Results
+from cnat.apply import Applier
 from cnat.deadline import Deadline
 from cnat.local import LocalCluster
 from cnat.reconciler import reconcile
+from cnat.results import Change, Failure, Results
 from cnat.schedule import rfc3339
 from tests import objects
 from tests.memory import Memory, Objects

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cnat import logs
-from cnat.apply import Change, Failure
+from cnat.results import Change, Failure
 
 CHANGE = Change("create pod", "default", "cnrex", "cnrex-1e0ce9ed", "due now", 0.123456)
 FAILURE = Failure("default", "cnrex", "start", "PreflightRejected", "exceeded quota")

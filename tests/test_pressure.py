@@ -18,10 +18,11 @@ import pytest
 import urllib3
 
 from cnat import live
-from cnat.apply import Applier, Results
+from cnat.apply import Applier
 from cnat.cluster import ClusterError, OutOfTime
 from cnat.deadline import Deadline
 from cnat.reconciler import reconcile
+from cnat.results import Results
 from tests.controlplane.server import ControlPlane
 from tests.worlds import RealWorld, at
 

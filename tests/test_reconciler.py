@@ -8,10 +8,11 @@ import pytest
 
 from cnat import api
 from cnat.api import At, Manifest
-from cnat.apply import Applier, Change, Failure, Results
+from cnat.apply import Applier
 from cnat.cluster import Rejected, Unreachable
 from cnat.deadline import Deadline
 from cnat.reconciler import reconcile
+from cnat.results import Change, Failure, Results
 from cnat.shard import Shard
 from tests.memory import Memory, Objects
 from tests.objects import SUCCEEDED, at, pod_of

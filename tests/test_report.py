@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from cnat.apply import Change, Failure, Results
 from cnat.report import Report
+from cnat.results import Change, Failure, Results
 from tests.objects import INSTANT
 
 CREATED = Change("create pod", "b", "cnrex", "cnrex-1e0ce9ed", "due 2023-05-21T02:00:00Z", 0.1)

@@ -18,11 +18,12 @@ from urllib.parse import quote
 from kubernetes import client
 
 from cnat import api, live
-from cnat.apply import Applier, Results
+from cnat.apply import Applier
 from cnat.cluster import Cluster, Rejected
 from cnat.deadline import Deadline
 from cnat.local import LocalCluster
 from cnat.reconciler import reconcile
+from cnat.results import Results
 from tests.controlplane.server import ControlPlane
 
 Manifest = dict[str, Any]

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 from cnat import live
 from cnat.api import At
-from cnat.apply import Applier, Results
+from cnat.apply import Applier
 from cnat.cluster import Cluster
 from cnat.deadline import Deadline
 from cnat.reconciler import reconcile
+from cnat.results import Results
 from tests.exactly_once.interposed import Creations, Hook, Interposed, nobody
 from tests.worlds import EmbeddedWorld, Manifest, RealWorld, World
 

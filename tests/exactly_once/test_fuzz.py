@@ -19,10 +19,11 @@ from jsonschema import ValidationError
 
 from cnat import api, cli
 from cnat.api import At, Manifest, Pod
-from cnat.apply import Applier, Results
+from cnat.apply import Applier
 from cnat.cluster import Rejected
 from cnat.deadline import Deadline
 from cnat.reconciler import reconcile
+from cnat.results import Results
 from tests.memory import Memory, Objects
 from tests.objects import FAILED, at, pod_of
 

@@ -4,8 +4,9 @@ step; and when the faults stop, everything that is due comes to an end."""
 from __future__ import annotations
 
 import tempfile
+from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,8 +25,8 @@ from hypothesis.stateful import (
 
 from cnat import api, pod, status
 from cnat.api import At, Pod
-from cnat.apply import Results
 from cnat.cluster import Rejected
+from cnat.results import Results
 from cnat.schedule import rfc3339
 from tests.exactly_once.interposed import Hook, Killed, nobody
 from tests.exactly_once.observed import Observed
@@ -75,10 +76,9 @@ class Everybody(RuleBasedStateMachine):
         self.early: list[str] = []
         self.observed.creations.seen = self.created
 
-    @contextmanager
-    def place(self) -> Iterator[World]:
-        raise NotImplementedError
-        yield
+    @abstractmethod
+    def place(self) -> AbstractContextManager[World]:
+        """A world of its own for each play."""
 
     def teardown(self) -> None:
         try:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from cnat.apply import Results
 from cnat.cluster import Rejected
+from cnat.results import Results
 from cnat.schedule import rfc3339
 from tests import test_contract as contract
 from tests.controlplane.server import ControlPlane
