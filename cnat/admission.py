@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from cnat import api, manifests, schema
-from cnat.api import Manifest
+from cnat import manifests, schema
 from cnat.cluster import Rejected
+from cnat.fields import Manifest, named
 from cnat.schedule import rfc3339
 from cnat.schema import Violation
 from cnat.snapshot import completed
@@ -107,7 +107,7 @@ def _container_violations(spec: Manifest) -> Iterator[Violation]:
 def _refuse(manifest: Manifest, violations: Sequence[Violation]) -> None:
     if not violations:
         return
-    text = f"{api.named(manifest)} is invalid: {'; '.join(map(str, violations))}"
+    text = f"{named(manifest)} is invalid: {'; '.join(map(str, violations))}"
     # Decoding comes first: an unknown field is a bad request, before anything is looked at.
     if any(each.reason.startswith("unknown field") for each in violations):
         raise Rejected(400, "BadRequest", text)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from cnat import perform, plan, ticks
 from cnat.agenda import Agenda, Order
-from cnat.api import At, Malformed, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.cluster import Cluster, ClusterError, OutOfTime, Rejected
 from cnat.deadline import Deadline
+from cnat.fields import Malformed, Manifest
 from cnat.perform import Done, Overtaken
 from cnat.plan import Seen
 from cnat.results import Change, Failure, Results

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
+from cnat.fields import Manifest
 
 
 class ClusterError(Exception):

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from cnat import api
-from cnat.api import At, Manifest
+from cnat.api import At
+from cnat.fields import Manifest
 from cnat.schedule import rfc3339
 
 _CONTROLLER = f"{api.GROUP}/reconcile"

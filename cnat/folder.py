@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnat import manifests
-from cnat.api import Manifest
 from cnat.cluster import ClusterError
+from cnat.fields import Manifest
 from cnat.manifests import Document, Invalid
 from cnat.snapshot import Key, key
 

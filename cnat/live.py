@@ -12,10 +12,11 @@ from urllib.parse import quote, urlencode
 from kubernetes import client, config
 
 from cnat import __version__, api
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.clock import ServerClock
 from cnat.cluster import Rejected, Unreachable
 from cnat.deadline import Deadline
+from cnat.fields import Manifest
 from cnat.transport import Transport
 
 # Seconds that a page of a list may take: on a busy API server it takes long.

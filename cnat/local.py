@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from cnat import admission, api, manifests
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.cluster import ClusterError, Rejected
+from cnat.fields import Manifest, named
 from cnat.folder import Folder
 from cnat.manifests import Document, Invalid
 from cnat.schedule import rfc3339
@@ -168,7 +169,7 @@ class LocalCluster:
         metadata = manifest["metadata"]
         namespace, name = str(metadata.get("namespace")), str(metadata.get("name"))
         if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
-            raise Rejected(422, "Invalid", f"{api.named(manifest)} has no DNS name")
+            raise Rejected(422, "Invalid", f"{named(manifest)} has no DNS name")
         return self._folder.path / namespace / resource / f"{name}.yaml"
 
     def _find(self, wanted: Key) -> Manifest:
@@ -250,8 +251,8 @@ def _patched(target: object, patch: object) -> Any:
 
 
 def _already_exists(manifest: Manifest) -> Rejected:
-    return Rejected(409, "AlreadyExists", f"{api.named(manifest)} already exists")
+    return Rejected(409, "AlreadyExists", f"{named(manifest)} already exists")
 
 
 def _conflict(manifest: Manifest, reason: str) -> Rejected:
-    return Rejected(409, "Conflict", f"{api.named(manifest)} can't be changed: {reason}")
+    return Rejected(409, "Conflict", f"{named(manifest)} can't be changed: {reason}")

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from cnat import api, decode, schema
-from cnat.api import Manifest
+from cnat.fields import Manifest, named
 
 # Room for a dump of 20,000 Ats and their Pods; and a device or a log given by mistake doesn't
 # fill the memory, of which a value takes up to 30 times its text.
@@ -44,7 +44,7 @@ class Document:
 
     def invalid(self, field: str, reason: str) -> Invalid:
         """What is wrong with a field of this object."""
-        name = api.named(self.manifest)
+        name = named(self.manifest)
         return Invalid(self.source, self.index, f"{self.path}{field}".rstrip("."), reason, name)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cnat import api, events, plan
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.cluster import Cluster, ClusterError, Rejected
+from cnat.fields import Manifest
 from cnat.plan import Refusal, Seen
 from cnat.pod import name as pod_name
 

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from cnat import api, pod, status
-from cnat.api import At, Malformed, Pod
+from cnat.api import At, Pod
+from cnat.fields import Malformed, Manifest, moment
 from cnat.schedule import ScheduleError, rfc3339
 
 # A Pod isn't deleted by us, nor let go of when somebody else has deleted it, until it is so old. A
@@ -54,7 +55,7 @@ class CreatePod:
 
     at: At
     instant: datetime
-    manifest: api.Manifest
+    manifest: Manifest
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Preflight:
 
     at: At
     instant: datetime
-    manifest: api.Manifest
+    manifest: Manifest
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def armed_for(at: At) -> datetime | None:
     record = at.status
     if record.get("phase") != "Pending" or "reason" in record:
         return None
-    return api.moment(record.get("scheduledTime"))
+    return moment(record.get("scheduledTime"))
 
 
 def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
@@ -140,7 +141,7 @@ def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
     record = seen.at.status
     if record.get("phase") != "Running":
         return None
-    name, instant = str(record.get("podName")), api.moment(record.get("scheduledTime"))
+    name, instant = str(record.get("podName")), moment(record.get("scheduledTime"))
     if instant is None or any(its_pod.name == name for its_pod in seen.pods):
         return None
     if name not in seen.absent:
@@ -177,7 +178,7 @@ def _tidy(now: datetime, seen: Seen) -> Action | None:
         if its_pod.held:
             return ReleasePod(its_pod)
         ttl = seen.at.ttl_seconds_after_finished
-        completion = api.moment(record.get("completionTime"))
+        completion = moment(record.get("completionTime"))
         if ttl is None or completion is None or its_pod.deleted:
             continue
         if (now - completion).total_seconds() >= ttl and _name_may_go(now, its_pod):
@@ -266,8 +267,8 @@ def _runs(seen: Seen) -> list[tuple[datetime, Pod]]:
     knows of are tried. The name, a hash of the instant, proves which one is right.
     """
     record = seen.at.status
-    known = {api.moment(record.get("scheduledTime"))}
-    known |= {api.moment(run["scheduledTime"]) for run in status.ended_runs(seen.at)}
+    known = {moment(record.get("scheduledTime"))}
+    known |= {moment(run["scheduledTime"]) for run in status.ended_runs(seen.at)}
     with suppress(ValueError):  # An edit may have broken the schedule; earlier runs go on.
         known.add(seen.at.instant)
     runs = {

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from cnat import api
-from cnat.api import At, Malformed, Manifest
+from cnat.api import At
+from cnat.fields import Malformed, Manifest, typed
 from cnat.schedule import rfc3339
 
 _MAX_LENGTH = 63
@@ -31,11 +32,11 @@ def build(at: At, instant: datetime) -> dict[str, Any]:
     under the OwnerReferencesPermissionEnforcement admission plugin.
 
     Raises:
-        cnat.api.Malformed: a spec that no CRD validation stopped: `podMetadata` of another shape
+        cnat.Malformed: a spec that no CRD validation stopped: `podMetadata` of another shape
             or with keys of ours, `command` beside `containers`, `restartPolicy: Always` (such a
             Pod never ends).
     """
-    extra = api.typed(at.spec, "podMetadata", dict, "spec") or {}
+    extra = typed(at.spec, "podMetadata", dict, "spec") or {}
     labels = _metadata(extra, "labels")
     annotations = _metadata(extra, "annotations")
     return {
@@ -68,7 +69,7 @@ def build(at: At, instant: datetime) -> dict[str, Any]:
 
 
 def _metadata(extra: Manifest, key: str) -> Manifest:
-    entries = api.typed(extra, key, dict, "spec.podMetadata") or {}
+    entries = typed(extra, key, dict, "spec.podMetadata") or {}
     for entry in entries:
         if entry == api.MANAGED_BY or str(entry).partition("/")[0] == api.GROUP:
             raise Malformed(f"spec.podMetadata.{key}", f"{entry!r} is set by cnat; remove it")
@@ -80,7 +81,7 @@ def _spec(spec: Manifest) -> dict[str, Any]:
     own.setdefault("restartPolicy", "Never")
     if own["restartPolicy"] == "Always":
         raise Malformed("spec.restartPolicy", "must be Never or OnFailure: an At runs once")
-    command = api.typed(spec, "command", str, "spec")
+    command = typed(spec, "command", str, "spec")
     if command is not None:
         if own.get("containers"):
             raise Malformed("spec", "give either command or containers, not both")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from cnat import api
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.cluster import Source
+from cnat.fields import Manifest
 from cnat.schedule import rfc3339
 
 

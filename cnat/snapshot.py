@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from cnat import api, manifests
-from cnat.api import Manifest
 from cnat.cluster import Rejected
+from cnat.fields import Manifest
 from cnat.manifests import Document, Invalid
 from cnat.selector import Selector, parse
 

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cnat import api
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
+from cnat.fields import Manifest, moment
 from cnat.schedule import rfc3339
 
 # A Pod being deleted gets its grace period, then this long for the kubelet to report how the
@@ -85,7 +86,7 @@ def lost(at: At, instant: datetime, pod_name: str, now: datetime) -> dict[str, A
     """Its Pod is gone although nobody recorded how it ended. It isn't run again."""
     outcome = Outcome(
         "Failed",
-        start=api.moment(at.status.get("startTime")),
+        start=moment(at.status.get("startTime")),
         completion=now.replace(microsecond=0),
         pod_name=pod_name,
         reason=api.POD_LOST,
@@ -121,8 +122,8 @@ def recorded(at: At, instant: datetime, now: datetime) -> dict[str, Any] | None:
         if entry["scheduledTime"] == text:
             outcome = Outcome(
                 phase=str(entry.get("phase")),
-                start=api.moment(entry.get("startTime")),
-                completion=api.moment(entry.get("completionTime")),
+                start=moment(entry.get("startTime")),
+                completion=moment(entry.get("completionTime")),
                 pod_name=entry.get("podName"),
                 exit_code=entry.get("exitCode"),
                 reason=str(entry.get("reason", "")),
@@ -204,10 +205,10 @@ def _failure(pod: Pod, now: datetime) -> Outcome:
 
 
 def _completion(pod: Pod, now: datetime) -> datetime:
-    finishes = [api.moment(container.terminated.get("finishedAt")) for container in pod.containers]
+    finishes = [moment(container.terminated.get("finishedAt")) for container in pod.containers]
     # Evicted Pods have no container statuses; their conditions tell when they ended.
     changes = [
-        api.moment(pod.condition(kind).get("lastTransitionTime"))
+        moment(pod.condition(kind).get("lastTransitionTime"))
         for kind in ("DisruptionTarget", "Ready")
     ]
     return _latest(finishes) or _latest(changes) or now.replace(microsecond=0)

@@ -10,10 +10,10 @@ import tenacity
 import urllib3
 from kubernetes import client
 
-from cnat.api import Manifest
 from cnat.clock import ServerClock
 from cnat.cluster import OutOfTime, Rejected, Unreachable
 from cnat.deadline import Deadline
+from cnat.fields import Manifest
 
 # Seconds that a write may take before it is sent again: one that takes this long is stuck.
 WRITE_TIMEOUT = 10.0

@@ -12,8 +12,9 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 from cnat import api
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.cluster import ClusterError, Rejected
+from cnat.fields import Manifest, moment
 from cnat.rehearsal import Rehearsal
 from cnat.schedule import rfc3339
 from tests.objects import INSTANT
@@ -32,7 +33,7 @@ def status_schema() -> Draft202012Validator:
     (version,) = crd["spec"]["versions"]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["status"]
     formats = FormatChecker(formats=())
-    formats.checks("date-time")(lambda value: api.moment(value) is not None)
+    formats.checks("date-time")(lambda value: moment(value) is not None)
     return Draft202012Validator(_closed(schema), format_checker=formats)
 
 

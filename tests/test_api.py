@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat import api
-from cnat.api import At, Malformed, Pod
+from cnat.api import At, Pod
+from cnat.fields import Malformed, moment, named, typed
 from cnat.schedule import ScheduleError
 from tests.objects import INSTANT, at, foreign_pod, pod_of
 
@@ -36,7 +37,7 @@ anything = st.recursive(
     ],
 )
 def test_a_timestamp_is_read_in_utc(text: str, meant: datetime) -> None:
-    found = api.moment(text)
+    found = moment(text)
     assert found == meant
     assert found is not None
     assert found.tzinfo is UTC
@@ -59,15 +60,15 @@ def test_a_timestamp_is_read_in_utc(text: str, meant: datetime) -> None:
     ],
 )
 def test_what_is_no_timestamp_reads_as_none(value: object) -> None:
-    assert api.moment(value) is None
+    assert moment(value) is None
 
 
 # Fields of a type
 
 
 def test_a_field_that_is_absent_or_null_reads_as_none() -> None:
-    assert api.typed({}, "suspend", bool, "spec") is None
-    assert api.typed({"suspend": None}, "suspend", bool, "spec") is None
+    assert typed({}, "suspend", bool, "spec") is None
+    assert typed({"suspend": None}, "suspend", bool, "spec") is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_a_field_of_another_type_is_refused_in_the_words_of_json(
     value: object, kind: type, reason: str
 ) -> None:
     with pytest.raises(Malformed) as refused:
-        api.typed({"field": value}, "field", kind, "spec")
+        typed({"field": value}, "field", kind, "spec")
     assert (refused.value.field, refused.value.reason) == ("spec.field", reason)
     assert str(refused.value) == f"spec.field: {reason}"
 
@@ -107,7 +108,7 @@ def test_a_field_at_the_top_is_named_without_a_dot(field: str) -> None:
     ],
 )
 def test_an_object_is_named_as_far_as_it_has_a_name(manifest: dict[str, Any], name: str) -> None:
-    assert api.named(manifest) == name
+    assert named(manifest) == name
 
 
 # Ats

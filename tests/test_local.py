@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from cnat import api, decode, manifests
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.cluster import ClusterError, Rejected
+from cnat.fields import Manifest
 from cnat.local import LocalCluster
 
 NOW = datetime(2027, 3, 1, 2, 0, 0, 250_000, tzinfo=UTC)

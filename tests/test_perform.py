@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from cnat import perform, plan, pod, status
-from cnat.api import At, Manifest
+from cnat.api import At
 from cnat.cluster import ClusterError, Rejected
+from cnat.fields import Manifest
 from cnat.plan import Seen
 from tests.memory import Memory, Objects
 from tests.objects import INSTANT, at

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnat import perform, plan, pod, status
-from cnat.api import At, Malformed, Pod
+from cnat.api import At, Pod
+from cnat.fields import Malformed
 from cnat.plan import (
     CreatePod,
     DeletePod,

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat import api, pod
-from cnat.api import Malformed, Pod
+from cnat.api import Pod
+from cnat.fields import Malformed
 from tests.objects import DUE, INSTANT, at
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

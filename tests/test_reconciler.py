@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from cnat import api
-from cnat.api import At, Manifest
+from cnat.api import At
 from cnat.apply import Applier
 from cnat.cluster import Rejected, Unreachable
 from cnat.deadline import Deadline
+from cnat.fields import Manifest
 from cnat.reconciler import reconcile
 from cnat.results import Change, Failure, Results
 from cnat.shard import Shard

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.cluster import Cluster
+from cnat.fields import Manifest
 
 T = TypeVar("T")
 

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from jsonschema import ValidationError
 
 from cnat import api, cli
-from cnat.api import At, Manifest, Pod
+from cnat.api import At, Pod
 from cnat.apply import Applier
 from cnat.cluster import Rejected
 from cnat.deadline import Deadline
+from cnat.fields import Manifest
 from cnat.reconciler import reconcile
 from cnat.results import Results
 from tests.memory import Memory, Objects

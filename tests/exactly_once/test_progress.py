@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from cnat.api import At, Manifest
+from cnat.api import At
 from cnat.apply import Applier
 from cnat.deadline import Deadline
+from cnat.fields import Manifest
 from cnat.local import LocalCluster
 from cnat.reconciler import reconcile
 from tests.exactly_once.interposed import Interposed

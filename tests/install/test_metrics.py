@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from cnat import api
+from cnat.fields import moment
 from tests.install.overlay import KUSTOMIZE
 
 Manifest = dict[str, Any]
@@ -35,8 +36,8 @@ def number(value: Any) -> float:
     """As kube-state-metrics reads a gauge's value."""
     if isinstance(value, int):
         return float(value)
-    if moment := api.moment(value):
-        return moment.timestamp()
+    if instant := moment(value):
+        return instant.timestamp()
     return {"True": 1.0, "False": 0.0}[value]
 
 
