@@ -152,6 +152,11 @@ def test_an_empty_status_is_none() -> None:
     assert At({**at().raw, "status": None}).status == {}
 
 
+def test_a_slim_at_is_the_same_without_who_manages_its_fields() -> None:
+    noisy = at(metadata={"managedFields": [{"manager": "kubectl"}]}, status={"phase": "Pending"})
+    assert noisy.slim() == at(status={"phase": "Pending"})
+
+
 @given(spec=anything, status=anything)
 def test_an_at_of_any_content_is_read_or_malformed(spec: object, status: object) -> None:
     owner = At({**at().raw, "spec": spec, "status": status})

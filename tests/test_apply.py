@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -428,6 +430,29 @@ def test_an_at_that_cannot_be_read_again_is_a_failure() -> None:
     cluster.fail = failing("get at", "cnrex", Rejected(503, "ServiceUnavailable", "later"))
     (failure,) = applied(cluster, age=OLD).failures
     assert (failure.action, failure.reason) == ("create pod", "ServiceUnavailable")
+
+
+# Many that wait
+
+
+def test_a_due_at_that_waits_with_its_pod_takes_less_than_the_at_alone_as_objects() -> None:
+    """Else many that are due at once end each pass at its memory limit, before anything starts."""
+    texts = [json.dumps(due(f"at-{number}").raw) for number in range(200)]
+    applier = Applier(
+        Memory(Objects([], now=NOW)), Deadline(1e6), concurrency=1, report=lambda _: None
+    )
+    tracemalloc.start()
+    try:
+        objects = [json.loads(text) for text in texts]
+        alone = tracemalloc.get_traced_memory()[0]
+        del objects
+        before = tracemalloc.get_traced_memory()[0]
+        for text in texts:
+            applier.put(At(json.loads(text)), (), 0.0)
+        waiting = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert waiting < alone
 
 
 # Orphans
