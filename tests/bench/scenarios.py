@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from statistics import median, quantiles
 
 from cnat import api, pod
@@ -52,7 +53,9 @@ def converged(
         population.converged(stage.admin, "rest", range(before, size))
         _assert_converged(stage.cnat(_TIMEOUT), size)
         say(f"{size} converged Ats: {repetitions} passes, and the floor's beside them")
-        floors, ours = _turns(repetitions, stage.floor, lambda: stage.cnat(_TIMEOUT))
+        cnat = partial(stage.cnat, _TIMEOUT)
+        turns = [_turn(stage, number, stage.floor, cnat) for number in range(repetitions)]
+        floors, ours = zip(*turns, strict=True)
         starts += [run.to_first for run in ours]
         costs.append(_rest(stage, size, ours))
         if size < 10_000:
@@ -77,19 +80,17 @@ def converged(
 
 def burst(stage: Stage, count: int, repetitions: int, say: Say) -> tuple[list[Row], dict[str, int]]:
     """Ats that are all due at once, until the last Pod exists."""
-    floors, ours = [], []
-    for turn in range(repetitions):
-        say(f"{count} due at once: {turn + 1} of {repetitions}")
-        names = [f"burst-{count}-{turn}-{who}" for who in ("floor", "cnat")]
+    turns = []
+    for number in range(repetitions):
+        say(f"{count} due at once: {number + 1} of {repetitions}")
+        names = [f"burst-{count}-{number}-{who}" for who in ("floor", "cnat")]
         for name in names:
             population.namespace(stage.admin, name)
             population.due(stage.admin, name, count)
-        runs = [
-            lambda name=names[0]: floors.append(stage.floor(name, WIDTH)),
-            lambda name=names[1]: ours.append(stage.cnat(f"--namespace={name}", _TIMEOUT)),
-        ]
-        for run in runs if turn % 2 else reversed(runs):
-            run()
+        floor = partial(stage.floor, names[0], WIDTH)
+        cnat = partial(stage.cnat, f"--namespace={names[1]}", _TIMEOUT)
+        turns.append(_turn(stage, number, floor, cnat))
+    floors, ours = zip(*turns, strict=True)
     for each in [*floors, *ours]:
         if len(each.pods) != count:
             raise RuntimeError(f"{len(each.pods)} Pods instead of {count}")
@@ -161,18 +162,15 @@ def fair_share(stage: Stage, count: int, seconds: float, say: Say) -> list[Row]:
     return rows
 
 
-def _turns(
-    repetitions: int, floor: Callable[[], Run], cnat: Callable[[], Run]
-) -> tuple[list[Run], list[Run]]:
-    floors, ours = [], []
-    for turn in range(repetitions):
-        if turn % 2:
-            ours.append(cnat())
-            floors.append(floor())
-        else:
-            floors.append(floor())
-            ours.append(cnat())
-    return floors, ours
+def _turn(
+    stage: Stage, number: int, floor: Callable[[], Run], cnat: Callable[[], Run]
+) -> tuple[Run, Run]:
+    """Both on an idle control plane; who goes first changes from turn to turn."""
+    runs = {}
+    for run in (cnat, floor) if number % 2 else (floor, cnat):
+        stage.settle()
+        runs[run] = run()
+    return runs[floor], runs[cnat]
 
 
 def _assert_converged(run: Run, size: int) -> None:
