@@ -131,16 +131,20 @@ class Stage:
         self._audit.new()
         meter = Path(__file__).with_name("meter.py")
         result = self._directory / "meter.json"
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", str(meter), str(result), *command],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        output, log = self._directory / "stdout", self._directory / "stderr"
+        # No pipes: whoever empties them takes CPU from what is measured.
+        with output.open("w") as stdout, log.open("w") as stderr:
+            subprocess.run(
+                [sys.executable, "-I", "-S", str(meter), str(result), *command],
+                cwd=ROOT,
+                stdout=stdout,
+                stderr=stderr,
+                check=True,
+            )
         took = json.loads(result.read_text())
         if took["code"]:
-            raise RuntimeError(f"{' '.join(command)}: exit {took['code']}\n{done.stderr[-2000:]}")
+            said = log.read_text()[-2000:]
+            raise RuntimeError(f"{' '.join(command)}: exit {took['code']}\n{said}")
         requests = self._audit.new()
         started, ended, first = took["started"], took["ended"], requests[0].received
         return Run(
@@ -150,7 +154,7 @@ class Stage:
             cpu=took["cpu"],
             memory=took["memory"],
             requests=requests,
-            output=done.stdout,
+            output=output.read_text(),
         )
 
     @contextmanager
