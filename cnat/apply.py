@@ -165,7 +165,7 @@ class Applier:
         if isinstance(task, plan.CreatePod | plan.Preflight):
             refused = plan.cannot_start(task.at)
         if isinstance(task, plan.CreatePod):
-            due = task.instant.timestamp()
+            due = task.at.instant.timestamp()
             if refused:
                 # Ten thousand that can't start hold up neither the one that can nor its record.
                 rank = _RANKS[plan.Preflight][0]

@@ -38,9 +38,11 @@ def complain(text: str) -> None:
 
 def one_line(text: str) -> str:
     """A text from anywhere in one line, and without what a terminal would take for a command."""
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in " ".join(text.split())
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in line
     )
 
 

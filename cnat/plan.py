@@ -51,10 +51,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class CreatePod:
-    """Start the run of `instant`."""
+    """Start the run of the At's instant."""
 
     at: At
-    instant: datetime
     manifest: Manifest
 
 
@@ -85,7 +84,6 @@ class Preflight:
     """Send the Pod as a dry run, to hear at once what would refuse it at its instant."""
 
     at: At
-    instant: datetime
     manifest: Manifest
 
 
@@ -218,7 +216,7 @@ def _arm(now: datetime, seen: Seen, instant: datetime) -> Action | None:
     if armed == at.status:
         return None
     if not seen.checked:
-        return Preflight(at, instant, pod.build(at, instant))
+        return Preflight(at, pod.build(at, instant))
     if seen.refusal:
         reason, message = seen.refusal.reason, seen.refusal.message
         return _differing(at, status.stalled(at, instant, now, reason, message))
@@ -233,7 +231,7 @@ def _start(now: datetime, seen: Seen, instant: datetime) -> Action | None:
     if seen.refusal:
         reason, message = seen.refusal.reason, seen.refusal.message
         return _differing(at, status.stalled(at, instant, now, reason, message))
-    return CreatePod(at, instant, pod.build(at, instant))
+    return CreatePod(at, pod.build(at, instant))
 
 
 def _differing(at: At, earned: dict[str, Any]) -> UpdateStatus | None:

@@ -92,7 +92,7 @@ class Transport:
         sent = time.time()
         until = time.monotonic() + timeout
         try:
-            answer = self._pool.request(
+            answer = self._pool.urlopen(
                 method,
                 self._host + path,
                 body=None if body is None else json.dumps(body),

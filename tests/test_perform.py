@@ -16,8 +16,8 @@ from tests.objects import INSTANT, at
 
 OWNER = at()
 NAME = pod.name(OWNER, INSTANT)
-CREATE = plan.CreatePod(OWNER, INSTANT, pod.build(OWNER, INSTANT))
-CHECK = plan.Preflight(OWNER, INSTANT, pod.build(OWNER, INSTANT))
+CREATE = plan.CreatePod(OWNER, pod.build(OWNER, INSTANT))
+CHECK = plan.Preflight(OWNER, pod.build(OWNER, INSTANT))
 
 
 def answering(error: ClusterError, *verbs: str) -> Memory:

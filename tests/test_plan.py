@@ -122,7 +122,7 @@ def test_the_last_digits_of_a_schedule_count() -> None:
 
 
 def test_what_is_created_is_the_pod_of_the_run() -> None:
-    assert next_action(INSTANT, Seen(AT)) == CreatePod(AT, INSTANT, pod.build(AT, INSTANT))
+    assert next_action(INSTANT, Seen(AT)) == CreatePod(AT, pod.build(AT, INSTANT))
 
 
 def test_a_refused_start_is_told_and_tried_again_on_the_next_pass() -> None:
@@ -641,16 +641,16 @@ def test_a_pass_creates_at_most_one_pod_and_never_one_that_it_must_not(cluster: 
     created = [(each, seen) for each, seen in steps(cluster) if isinstance(each, CreatePod)]
     assert len(created) <= 1
     for action, seen in created:
-        assert rfc3339(action.instant) == owner.spec["schedule"]
-        assert action.instant <= cluster.now()
+        assert rfc3339(action.at.instant) == owner.spec["schedule"]
+        assert action.at.instant <= cluster.now()
         assert not owner.deleting
         assert not owner.suspended
-        late = (cluster.now() - action.instant).total_seconds()
+        late = (cluster.now() - action.at.instant).total_seconds()
         assert late <= owner.spec.get("startingDeadlineSeconds", late)
         ended = {run["scheduledTime"] for run in status.ended_runs(seen.at)}
-        assert rfc3339(action.instant) not in ended
+        assert rfc3339(action.at.instant) not in ended
         name = action.manifest["metadata"]["name"]
-        assert name == pod.name(AT, action.instant)
+        assert name == pod.name(AT, action.at.instant)
         assert name not in {its_pod.name for its_pod in seen.pods}
         if name in there:  # Created after the list: the create finds it, and does no harm.
             assert name in cluster.objects.unlisted
