@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class Row:
 
     Attributes:
         floor: what a bare loop takes; None where the bar is absolute.
-        ratio: of ours to the floor.
+        ratio: of each run of cnat to the floor's run beside it, the median.
         turns: the floor's and our value of each turn, where there were several.
         bar: for the ratio where there is one, else for `ours`; None: told, not judged.
     """
@@ -43,14 +44,10 @@ class Row:
 def beside(
     what: str, unit: str, bar: float | None, floors: Sequence[float], ours: Sequence[float]
 ) -> Row:
-    """A row from runs that took turns: the fastest of each, as timeit has it.
-
-    Whatever else the machine does makes a run slower, never faster. The API server's own CPU time
-    for one and the same 10,000 creations was 11 to 20 s, in spells of some ten seconds.
-    """
-    floor, best = min(floors), min(ours)
+    """A row from runs that took turns, so that both had the same weather."""
     turns = tuple(zip(floors, ours, strict=True))
-    return Row(what, unit, best, bar, floor, best / floor, turns=turns)
+    ratio = median(mine / floor for floor, mine in turns)
+    return Row(what, unit, median(ours), bar, median(floors), ratio, turns=turns)
 
 
 def document(rows: Sequence[Row]) -> list[dict[str, object]]:
