@@ -65,20 +65,10 @@ _RANKS: dict[type[_Task], tuple[int, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class _Work:
-    """A task with what it was planned from.
-
-    It waits pickled. With slots, a dataclass takes much longer for that; so neither this has any,
-    nor what is in it.
-
-    Attributes:
-        read_at: `ticks.now()` before the Pods were read; the At was read after them.
-    """
-
-    task: _Task
-    seen: Seen | None
-    read_at: float
+# A task, what it was planned from, and `ticks.now()` before the Pods of that were read; the At was
+# read after them. It waits pickled: as a dataclass it would take a fifth longer, and what is in it
+# much longer if it had slots.
+_Work = tuple[_Task, Seen | None, float]
 
 
 class Applier:
@@ -155,7 +145,7 @@ class Applier:
                 reason, message = str(status["reason"]), str(status.get("message", ""))
                 self._fail(seen.at, "start", reason, message)
             elif self._linger and (instant := plan.armed_for(seen.at)):
-                self._agenda.put_for(instant, _Work(_Look(seen.at), seen, read_at))
+                self._agenda.put_for(instant, (_Look(seen.at), seen, read_at))
         except Malformed as error:
             self._fail(seen.at, "plan", "Malformed", f"{error}; correct or remove it by hand")
         return None
@@ -172,7 +162,7 @@ class Applier:
         elif isinstance(task, plan.UpdateStatus) and seen is not None and seen.refusal:
             # So that they don't in the next pass, should the time not suffice for all in this one.
             rank = _RANKS[plan.CreatePod][0]
-        self._agenda.put(Order(rank, refused, due), _Work(task, seen, read_at))
+        self._agenda.put(Order(rank, refused, due), (task, seen, read_at))
 
     def _work(self) -> None:
         while (work := self._agenda.take()) is not None:
@@ -182,7 +172,8 @@ class Applier:
                 self._agenda.done()
 
     def _do(self, work: _Work) -> None:
-        task, seen, read_at, began = work.task, work.seen, work.read_at, ticks.now()
+        task, seen, read_at = work
+        began = ticks.now()
         if isinstance(task, _Tell):
             self._tell(task)
             return
