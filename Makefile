@@ -30,7 +30,7 @@ mutants: .venv/.ready ## Break each line that the promise hangs on, and see a te
 	$(BIN)/python -m tests.controlplane --build
 	@$(BIN)/python -m tests.mutants
 
-bench: .venv/.ready ## Speed, memory and punctuality beside the floor (minutes; BENCH_N=100000 for more)
+bench: .venv/.ready ## Speed, memory and punctuality beside the floor (half an hour; BENCH_N=100000 for more)
 	$(BIN)/python -m tests.controlplane --build
 	@$(BIN)/python -m tests.bench
 

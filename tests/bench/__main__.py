@@ -48,7 +48,7 @@ def main() -> int:
         if "punctual" in options.parts:
             rows += scenarios.punctual(stage, 100, 20, _tell)
         if "burst" in options.parts:
-            for count, repetitions in ((1_000, 15), (10_000, 11)):
+            for count, repetitions in ((1_000, 41), (10_000, 11)):
                 more, requests = scenarios.burst(stage, count, repetitions, _tell)
                 rows += more
                 facts[f"requestsOfABurstOf{count}"] = requests
