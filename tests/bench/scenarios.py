@@ -22,8 +22,8 @@ from tests.bench.table import Row, beside
 _MB = 1e6
 # Time for any of the runs, whatever else the machine does.
 _TIMEOUT = "--timeout=1200"
-# Ats in one control plane, after which the next turn gets another: with 300,000, their Pods and
-# Events the API server takes 20 GB, and then the machine stands still.
+# Ats in one control plane, after which the next turn gets another: with 150,000, their Pods and
+# Events the API server was seen at 10.7 GB, and the turns of a whole benchmark are twice that.
 _FULL = 20_000
 # Seconds before the first instant at which a lingering pass begins.
 _HEAD_START = 5.0
@@ -87,7 +87,7 @@ def burst(
     """Ats that are all due at once, until the last Pod exists.
 
     Args:
-        fresh: a control plane of its own.
+        fresh: starts a control plane that holds nothing yet, and ends it.
     """
     turns = []
     at_one = max(1, _FULL // (2 * count))
