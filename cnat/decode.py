@@ -36,6 +36,7 @@ _JSON = re.compile(r"\s*[{\[]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_NUMBER = 80
 
+_TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 _NO_KEY = object()
 _MERGE = object()
 
@@ -66,7 +67,7 @@ def decode(text: str, first_line: int = 1) -> Any:
     except (ValueError, RecursionError):
         value = _yaml(text, first_line)
     if _deeper_than(MAX_DEPTH, value):
-        raise DecodeError(f"is nested deeper than {MAX_DEPTH} levels")
+        raise DecodeError(_TOO_DEEP)
     return value
 
 
@@ -109,7 +110,10 @@ def _yaml(text: str, first_line: int) -> Any:
         for event in yaml.parse(text, Loader=_PARSER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        raise _error(first_line, error.problem_mark, f"{error.problem}") from None
+        # libyaml has a limit of its own, higher than ours, that it meets before any event comes.
+        too_deep = "nesting depth" in str(error.problem)
+        reason = _TOO_DEEP if too_deep else f"{error.problem}"
+        raise _error(first_line, error.problem_mark, reason) from None
     except yaml.YAMLError as error:
         raise DecodeError(f"is not YAML: {str(error).partition(chr(10))[0]}") from None
     return builder.document
@@ -189,7 +193,7 @@ class _Builder:
         if event.tag not in (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
             raise self._error(event, f"the tag {event.tag} has no meaning in a manifest")
         if len(self._open) == MAX_DEPTH:
-            raise self._error(event, f"is nested deeper than {MAX_DEPTH} levels")
+            raise self._error(event, _TOO_DEEP)
         value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         self._add(event, value)
         if event.anchor:
