@@ -7,7 +7,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.ready ## Run the first sample on the embedded store, and show each step
-	@$(BIN)/python -m tests.demo
+	@$(BIN)/python -m tests.support.demo
 
 test: lint pytest ## Everything: style, types, and the tests on both clusters
 
@@ -15,27 +15,28 @@ lint: .venv/.ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # Built before pytest, which would hide for minutes that it is under way. Where it can't be built,
 # the tests that need it are skipped, loudly; in CI that is a failure.
 pytest: .venv/.ready
-	$(BIN)/python -m tests.controlplane --build || test -z "$$CI"
+	$(BIN)/python -m tests.support.controlplane --build || test -z "$$CI"
 	$(BIN)/python -m pytest
 
 exhaustive: .venv/.ready ## Every fault at every request of a pass, on the real control plane (minutes)
-	$(BIN)/python -m tests.controlplane --build
+	$(BIN)/python -m tests.support.controlplane --build
 	$(BIN)/python -m pytest -m exhaustive -s tests/exactly_once
 
 mutants: .venv/.ready ## Break each line that the promise hangs on, and see a test fail
-	$(BIN)/python -m tests.controlplane --build
+	$(BIN)/python -m tests.support.controlplane --build
 	@$(BIN)/python -m tests.mutants
 
 bench: .venv/.ready ## Speed, memory and punctuality beside the floor (half an hour; BENCH_N=100000 for more)
-	$(BIN)/python -m tests.controlplane --build
+	$(BIN)/python -m tests.support.controlplane --build
 	@$(BIN)/python -m tests.bench
 
 controlplane: .venv/.ready ## Start a real control plane, print its KUBECONFIG, stay until Ctrl-C
-	@$(BIN)/python -m tests.controlplane --filename kustomize/crd/ats.cnat.programming-kubernetes.info.yaml
+	@$(BIN)/python -m tests.support.controlplane --filename kustomize/crd/ats.cnat.programming-kubernetes.info.yaml
 
 schemas: .venv/.ready ## Generate the CRD and the JSON Schema anew
 	$(BIN)/python schemas/generate.py

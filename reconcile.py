@@ -3,7 +3,7 @@
 
 import sys
 
-from cnat.cli import main
+from cnat.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,6 +2,6 @@
 
 import sys
 
-from cnat.cli import main
+from cnat.cli.main import main
 
 sys.exit(main())

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import worlds
-from tests.controlplane import assets
-from tests.controlplane.errors import AssetsError
-from tests.controlplane.server import ControlPlane, running
+from tests.support.controlplane import assets
+from tests.support.controlplane.errors import AssetsError
+from tests.support.controlplane.server import ControlPlane, running
+from tests.support.sandbox import EmbeddedSandbox, RealSandbox, Sandbox
 
 CRD = Path(__file__).parents[1] / "kustomize/crd" / "ats.cnat.programming-kubernetes.info.yaml"
 
@@ -49,21 +49,21 @@ def _log_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def real_world(control_plane: ControlPlane) -> Iterator[worlds.RealWorld]:
+def real_sandbox(control_plane: ControlPlane) -> Iterator[RealSandbox]:
     """A namespace of its own on the real control plane."""
-    with worlds.RealWorld.opened(control_plane) as world:
-        yield world
+    with RealSandbox.opened(control_plane) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def embedded_world() -> Iterator[worlds.EmbeddedWorld]:
+def embedded_sandbox() -> Iterator[EmbeddedSandbox]:
     """An embedded store of its own."""
     with tempfile.TemporaryDirectory(prefix="cnat-") as directory:
-        yield worlds.EmbeddedWorld(Path(directory))
+        yield EmbeddedSandbox(Path(directory))
 
 
 @pytest.fixture(params=["embedded", "real"])
-def world(request: pytest.FixtureRequest) -> worlds.World:
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """Each cluster in turn: the same scenarios must hold on both."""
-    chosen: worlds.World = request.getfixturevalue(f"{request.param}_world")
+    chosen: Sandbox = request.getfixturevalue(f"{request.param}_sandbox")
     return chosen

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cnat import __version__
-from cnat.schedule import rfc3339
+from cnat.core.schedule import rfc3339
 from tests.bench import scenarios, table
 from tests.bench.runs import ROOT, Stage
-from tests.controlplane import assets
-from tests.controlplane.errors import AssetsError
-from tests.controlplane.server import running
+from tests.support.controlplane import assets
+from tests.support.controlplane.errors import AssetsError
+from tests.support.controlplane.server import running
 
 _CRD = ROOT / "kustomize/crd/ats.cnat.programming-kubernetes.info.yaml"
 _RESULTS = ROOT / "bench-results.json"

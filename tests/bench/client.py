@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cnat import live
+from cnat.cluster import live
 
 Manifest = dict[str, Any]
 T = TypeVar("T")

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from cnat import api, pod
+from cnat.core import api, pod
+from cnat.core.objects import At
 from tests.bench.client import Client
 
 PAGE_SIZE = 500  # the default of --page-size
@@ -28,7 +29,7 @@ def main(kubeconfig: str, name: str, width: int) -> int:
     bodies = []
     for page in client.pages(f"/apis/{api.API_VERSION}{scope}/ats?", PAGE_SIZE):
         if width:
-            bodies += [pod.build(at, at.instant) for at in map(api.At, page)]
+            bodies += [pod.build(at, at.instant) for at in map(At, page)]
     path = f"/api/v1{scope}/pods?fieldManager={api.MANAGER}&fieldValidation=Strict"
     client.each(lambda body: client("POST", path, body), bodies)
     return 0

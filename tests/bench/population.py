@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from cnat import api, pod, status
-from cnat.schedule import rfc3339
+from cnat.core import api, pod, status
+from cnat.core.objects import At, Pod
+from cnat.core.schedule import rfc3339
 from tests.bench.client import MERGE_PATCH, Client, Manifest, Refused
 
 # Of eight Ats four wait for their instant, three ran long ago, and of one the Pod is still there.
@@ -46,7 +47,7 @@ def converged(client: Client, name: str, numbers: Iterable[int]) -> None:
         else:
             its_pod["metadata"]["creationTimestamp"] = rfc3339(_PAST)
             its_pod["status"] = _status_of_the_finished()
-        _record(client, at, status.of_pod(at, _PAST, api.Pod(its_pod), _PAST))
+        _record(client, at, status.of_pod(at, _PAST, Pod(its_pod), _PAST))
 
     client.each(load, numbers)
 
@@ -61,9 +62,9 @@ def due(client: Client, name: str, count: int) -> None:
     client.each(lambda number: _created(client, name, number, _PAST), range(count))
 
 
-def _created(client: Client, name: str, number: int, instant: datetime) -> api.At:
+def _created(client: Client, name: str, number: int, instant: datetime) -> At:
     path = f"/apis/{api.API_VERSION}/namespaces/{name}/ats?fieldManager=kubectl"
-    return api.At(client("POST", path, _manifest(f"at-{number:06}", instant)))
+    return At(client("POST", path, _manifest(f"at-{number:06}", instant)))
 
 
 def _armed(client: Client, name: str, number: int, instant: datetime) -> None:
@@ -71,7 +72,7 @@ def _armed(client: Client, name: str, number: int, instant: datetime) -> None:
     _record(client, at, status.armed(at, instant, _CREATED))
 
 
-def _record(client: Client, at: api.At, earned: Manifest) -> None:
+def _record(client: Client, at: At, earned: Manifest) -> None:
     path = f"/apis/{api.API_VERSION}/namespaces/{at.namespace}/ats/{at.name}/status"
     client("PATCH", f"{path}?fieldManager={api.MANAGER}", {"status": earned}, MERGE_PATCH)
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from tests.bench.audit import Audit, Request
 from tests.bench.client import Client
 from tests.bench.relay import Relay
-from tests.controlplane.server import ControlPlane
+from tests.support.controlplane.server import ControlPlane
 
 ROOT = Path(__file__).parents[2]
 # As wide as cnat is by default.

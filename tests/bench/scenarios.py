@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import median, quantiles
 
-from cnat import api, pod
+from cnat.core import api, pod
+from cnat.core.objects import At
 from tests.bench import population
 from tests.bench.audit import counts
 from tests.bench.runs import ROOT, WIDTH, Run, Stage
@@ -139,7 +140,7 @@ def punctual(stage: Stage, a_second: int, seconds: int, say: Say) -> list[Row]:
     due = {
         pod.name(at, at.instant): at.instant.timestamp()
         for page in stage.admin.pages(f"/apis/{api.API_VERSION}/namespaces/punctual/ats?", 500)
-        for at in map(api.At, page)
+        for at in map(At, page)
     }
     late = [each.answered - due.pop(each.name) for each in run.pods]
     if due or min(late) < 0:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from cnat import ticks
-from tests.controlplane.server import ControlPlane
+from cnat.cluster import boot_clock
 from tests.exactly_once import runner
-from tests.exactly_once.interposed import Creations
-from tests.exactly_once.observed import Observed
+from tests.exactly_once.counted import CountedSandbox
+from tests.exactly_once.interceptor import Creations
 from tests.exactly_once.passes import Cluster
-from tests.exactly_once.place import Clock, Place
+from tests.exactly_once.pod_watch import PodWatch
 from tests.exactly_once.proxy import FaultProxy
-from tests.exactly_once.witness import Witness
-from tests.worlds import EmbeddedWorld, RealWorld, World
+from tests.exactly_once.timed import Clock, TimedSandbox
+from tests.support.controlplane.server import ControlPlane
+from tests.support.sandbox import EmbeddedSandbox, RealSandbox, Sandbox
 
 _MARK = "exhaustive"
 
@@ -48,32 +48,32 @@ def cluster(
     processes: runner.Runner,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
-    """The real control plane behind the fault proxy, and a witness of all Pods."""
+    """The real control plane behind the fault proxy, and a pod_watch of all Pods."""
     directory: Path = tmp_path_factory.mktemp("kubeconfigs")
-    witness = Witness(control_plane)
+    pod_watch = PodWatch(control_plane)
     try:
-        yield Cluster(processes, FaultProxy(control_plane, directory), witness)
+        yield Cluster(processes, FaultProxy(control_plane, directory), pod_watch)
     finally:
-        witness.close()
+        pod_watch.close()
 
 
 @pytest.fixture
-def observed(world: World) -> Observed:
-    """Each world in turn, with its passes counted."""
-    return Observed(world)
+def counted(sandbox: Sandbox) -> CountedSandbox:
+    """Each sandbox in turn, with its passes counted."""
+    return CountedSandbox(sandbox)
 
 
 @pytest.fixture
-def real(real_world: RealWorld) -> Observed:
+def real(real_sandbox: RealSandbox) -> CountedSandbox:
     """A namespace of the real control plane, with the passes in it counted."""
-    return Observed(real_world)
+    return CountedSandbox(real_sandbox)
 
 
 @pytest.fixture
-def place(embedded_world: EmbeddedWorld, monkeypatch: pytest.MonkeyPatch) -> Place:
+def timed(embedded_sandbox: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch) -> TimedSandbox:
     """An embedded store where it is 2023-05-21T02:00:00Z until somebody says otherwise."""
     clock = Clock(datetime(2023, 5, 21, 2, tzinfo=UTC))
     monotonic = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() + clock.passed)
-    monkeypatch.setattr(ticks, "now", time.monotonic)
-    return Place(embedded_world, clock, Creations())
+    monkeypatch.setattr(boot_clock, "now", time.monotonic)
+    return TimedSandbox(embedded_sandbox, clock, Creations())

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.controlplane.server import ControlPlane
+from tests.exactly_once.pod_watch import PodWatch
 from tests.exactly_once.proxy import Answered, Fault, FaultProxy, Strike
 from tests.exactly_once.runner import Ended, Runner
-from tests.exactly_once.witness import Witness
-from tests.worlds import RealWorld
+from tests.support.controlplane.server import ControlPlane
+from tests.support.sandbox import RealSandbox
 
 # No fault may cost more than these until a pass finds nothing to do: one to go on, one that a
 # refusal by mistake has made wait, one to spare.
@@ -24,7 +24,7 @@ class Cluster:
 
     runner: Runner
     proxy: FaultProxy
-    witness: Witness
+    pod_watch: PodWatch
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Limits:
     """The flags of a pass that matter here, and what no flag can set.
 
     Attributes:
-        held: see `cnat.plan.HELD_SECONDS`; 0 where all happens in a moment.
+        held: see `cnat.core.plan.HELD_SECONDS`; 0 where all happens in a moment.
     """
 
     concurrency: int = 1
@@ -62,16 +62,16 @@ class Limits:
 
 
 @contextmanager
-def namespace(control_plane: ControlPlane) -> Iterator[RealWorld]:
+def namespace(control_plane: ControlPlane) -> Iterator[RealSandbox]:
     """A new namespace, left behind: deleting some hundred would be most of the work."""
-    world = RealWorld(control_plane, f"eo-{uuid.uuid4().hex[:8]}", control_plane.kubeconfig)
+    sandbox = RealSandbox(control_plane, f"eo-{uuid.uuid4().hex[:8]}", control_plane.kubeconfig)
     try:
-        world.request("POST", "/api/v1/namespaces", {"metadata": {"name": world.namespace}})
-        accounts = f"{world.core}/serviceaccounts"
-        world.request("POST", accounts, {"metadata": {"name": "default"}}, accept={409})
-        yield world
+        sandbox.request("POST", "/api/v1/namespaces", {"metadata": {"name": sandbox.namespace}})
+        accounts = f"{sandbox.core}/serviceaccounts"
+        sandbox.request("POST", accounts, {"metadata": {"name": "default"}}, accept={409})
+        yield sandbox
     finally:
-        world.admin.close()
+        sandbox.admin.close()
 
 
 def one(

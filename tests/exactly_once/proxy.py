@@ -28,7 +28,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import urllib3
 
-from tests.controlplane.server import ControlPlane
+from tests.support.controlplane.server import ControlPlane
 
 _SECONDS_AT_MOST = 60.0
 _PASSED = ("Content-Type", "Date", "Retry-After")

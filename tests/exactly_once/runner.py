@@ -23,16 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cnat import (  # noqa: F401  imported once for all runs
-    cli,
-    live,
-    local,
-    logs,
-    manifests,
-    plan,
-    snapshot,
-    transport,
-)
+from cnat.cli import logs, main  # noqa: F401  imported once for all runs
+from cnat.cluster import live, transport  # noqa: F401
+from cnat.core import plan
+from cnat.local import store  # noqa: F401
+from cnat.manifests import files, snapshot  # noqa: F401
 
 _CRASHED = 70
 
@@ -163,7 +158,7 @@ def _become(request: dict[str, Any]) -> NoReturn:
             plan.HELD_SECONDS = request["held"]
         if patience := request["patience"]:
             _make_impatient(patience)
-        code = cli.main(request["arguments"])
+        code = main.main(request["arguments"])
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else 1
     except BaseException:  # noqa: BLE001  as the interpreter would

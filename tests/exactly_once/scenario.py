@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cnat import api, pod
-from tests.worlds import Manifest, RealWorld, at
+from cnat.core import pod
+from cnat.core.objects import At
+from tests.support.sandbox import Manifest, RealSandbox, at
 
 DUE = "2023-05-21T02:00:00Z"
 LATER = "2024-05-21T02:00:00Z"
@@ -79,53 +80,53 @@ class Scenario:
         foreign: the Pod that isn't ours, as it was.
     """
 
-    world: RealWorld
+    sandbox: RealSandbox
     ats: Mapping[str, Manifest]
     foreign: Manifest
 
     @classmethod
-    def prepared(cls, world: RealWorld) -> Scenario:
+    def prepared(cls, sandbox: RealSandbox) -> Scenario:
         """Bring a new namespace to where the pass under test finds it."""
         for name in (*_RECORDED, *_STARTED):
-            world.apply(at(name))
-        world.reconcile()
-        runs = {entry["metadata"]["name"].rpartition("-")[0]: entry for entry in world.pods()}
+            sandbox.apply(at(name))
+        sandbox.reconcile()
+        runs = {entry["metadata"]["name"].rpartition("-")[0]: entry for entry in sandbox.pods()}
         pods = {name: entry["metadata"]["name"] for name, entry in runs.items()}
         for name in _RECORDED:
-            world.set_pod_status(pods[name], ended(0))
-        world.apply(at("put-back", schedule=FUTURE))
-        world.reconcile()
+            sandbox.set_pod_status(pods[name], ended(0))
+        sandbox.apply(at("put-back", schedule=FUTURE))
+        sandbox.reconcile()
 
         for name in ("brief", "edited", "succeeded"):
-            world.set_pod_status(pods[name], ended(0))
-        world.set_pod_status(pods["failed"], ended(3))
-        world.set_pod_status(pods["waiting"], WAITING)
-        world.edit_pod(pods["lost"], {"finalizers": None})
-        world.delete_pod(pods["lost"])
+            sandbox.set_pod_status(pods[name], ended(0))
+        sandbox.set_pod_status(pods["failed"], ended(3))
+        sandbox.set_pod_status(pods["waiting"], WAITING)
+        sandbox.edit_pod(pods["lost"], {"finalizers": None})
+        sandbox.delete_pod(pods["lost"])
 
-        world.apply(at("brief", ttlSecondsAfterFinished=0))
+        sandbox.apply(at("brief", ttlSecondsAfterFinished=0))
         for name in ("edited", "rearmed"):
-            world.apply(at(name, schedule=LATER))
-        world.apply(at("put-back"))
-        world.apply(at("new", schedule=FUTURE))
-        world.apply(at("due"))
-        world.apply(at("missed", startingDeadlineSeconds=0))
-        world.apply(at("suspended", suspend=True))
-        world.apply(at("refused", schedule=FUTURE, containers=[{"name": "shell"}] * 2))
-        world.apply(at("refused-start", containers=[{"name": "shell"}] * 2))
-        world.apply(at("taken"))
-        foreign = run_name(world.at("taken"), DUE)
-        world.create_pod(
+            sandbox.apply(at(name, schedule=LATER))
+        sandbox.apply(at("put-back"))
+        sandbox.apply(at("new", schedule=FUTURE))
+        sandbox.apply(at("due"))
+        sandbox.apply(at("missed", startingDeadlineSeconds=0))
+        sandbox.apply(at("suspended", suspend=True))
+        sandbox.apply(at("refused", schedule=FUTURE, containers=[{"name": "shell"}] * 2))
+        sandbox.apply(at("refused-start", containers=[{"name": "shell"}] * 2))
+        sandbox.apply(at("taken"))
+        foreign = run_name(sandbox.at("taken"), DUE)
+        sandbox.create_pod(
             {
                 "metadata": {"name": foreign},
                 "spec": {"containers": [{"name": "other", "image": "other"}]},
             }
         )
 
-        ats = {entry["metadata"]["name"]: entry for entry in all_ats(world)}
-        world.delete_at("deleted")
-        world.delete_pod(pods["deleted"])  # The garbage collector would, some time.
-        return cls(world, ats, a_pod(world, foreign))
+        ats = {entry["metadata"]["name"]: entry for entry in all_ats(sandbox)}
+        sandbox.delete_at("deleted")
+        sandbox.delete_pod(pods["deleted"])  # The garbage collector would, some time.
+        return cls(sandbox, ats, a_pod(sandbox, foreign))
 
     def runs(self, created: Counter[str]) -> dict[str, int]:
         """How often a Pod was created for each run, named `AT INSTANT`."""
@@ -136,10 +137,10 @@ class Scenario:
         """All that is there now, but for names with hashes in them, and times that vary."""
         ats = {
             entry["metadata"]["name"]: self._constant(entry.get("status"))
-            for entry in all_ats(self.world)
+            for entry in all_ats(self.sandbox)
         }
         pods = {}
-        for entry in all_pods(self.world):
+        for entry in all_pods(self.sandbox):
             metadata = entry["metadata"]
             kept = {
                 "finalizers": metadata.get("finalizers"),
@@ -151,14 +152,14 @@ class Scenario:
 
     def touched(self) -> list[str]:
         """What a pass may not touch and has: Ats but for their status, foreign Pods."""
-        now = {entry["metadata"]["name"]: entry for entry in all_ats(self.world)}
+        now = {entry["metadata"]["name"]: entry for entry in all_ats(self.sandbox)}
         changed = [
             name
             for name, before in self.ats.items()
             if name in now and _untouchable(now[name]) != _untouchable(before)
         ]
         foreign = str(self.foreign["metadata"]["name"])
-        return changed + [foreign] * (a_pod(self.world, foreign) != self.foreign)
+        return changed + [foreign] * (a_pod(self.sandbox, foreign) != self.foreign)
 
     def _constant(self, value: object) -> Any:
         text = self._named(json.dumps(value))
@@ -173,22 +174,22 @@ class Scenario:
 
 def run_name(manifest: Manifest, instant: str) -> str:
     """The name of the Pod of a run."""
-    return pod.name(api.At(manifest), datetime.fromisoformat(instant).astimezone(UTC))
+    return pod.name(At(manifest), datetime.fromisoformat(instant).astimezone(UTC))
 
 
-def all_ats(world: RealWorld) -> list[Manifest]:
-    items: list[Manifest] = world.request("GET", world.ats)["items"]
+def all_ats(sandbox: RealSandbox) -> list[Manifest]:
+    items: list[Manifest] = sandbox.request("GET", sandbox.ats)["items"]
     return items
 
 
-def all_pods(world: RealWorld) -> list[Manifest]:
+def all_pods(sandbox: RealSandbox) -> list[Manifest]:
     """Foreign ones too."""
-    items: list[Manifest] = world.request("GET", f"{world.core}/pods")["items"]
+    items: list[Manifest] = sandbox.request("GET", f"{sandbox.core}/pods")["items"]
     return items
 
 
-def a_pod(world: RealWorld, name: str) -> Manifest:
-    return world.request("GET", f"{world.core}/pods/{name}")
+def a_pod(sandbox: RealSandbox, name: str) -> Manifest:
+    return sandbox.request("GET", f"{sandbox.core}/pods/{name}")
 
 
 def _untouchable(manifest: Manifest) -> Manifest:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.controlplane.server import ControlPlane
 from tests.exactly_once import passes
 from tests.exactly_once.passes import Cluster, Limits
 from tests.exactly_once.proxy import Fault, Strike
 from tests.exactly_once.scenario import Scenario
-from tests.worlds import Manifest
+from tests.support.controlplane.server import ControlPlane
+from tests.support.sandbox import Manifest
 
 _KILLS = (Fault.KILL_BEFORE, Fault.KILL_AFTER)
 _READS = ("get", "list")
@@ -34,12 +34,12 @@ class Clean:
 
 @pytest.fixture(scope="module")
 def clean(control_plane: ControlPlane, cluster: Cluster) -> Clean:
-    with passes.namespace(control_plane) as world:
-        scenario = Scenario.prepared(world)
-        done = passes.one(cluster, world.namespace)
-        assert passes.until_converged(cluster, world.namespace) == 0
+    with passes.namespace(control_plane) as sandbox:
+        scenario = Scenario.prepared(sandbox)
+        done = passes.one(cluster, sandbox.namespace)
+        assert passes.until_converged(cluster, sandbox.namespace) == 0
         assert scenario.touched() == []
-        runs = scenario.runs(cluster.witness.created(world.namespace))
+        runs = scenario.runs(cluster.pod_watch.created(sandbox.namespace))
         return Clean(done.kinds, runs, scenario.state())
 
 
@@ -142,15 +142,15 @@ def _told(clean: Clean, faults: dict[Fault, Counter[int]]) -> Iterator[str]:
 
 def _after(control_plane: ControlPlane, cluster: Cluster, clean: Clean, strike: Strike) -> int:
     """Run with the fault, then without until converged; answer how many passes that took."""
-    with passes.namespace(control_plane) as world:
-        scenario = Scenario.prepared(world)
+    with passes.namespace(control_plane) as sandbox:
+        scenario = Scenario.prepared(sandbox)
         limits = Limits(patience=0.5) if strike.fault in _WAITS else Limits()
-        done = passes.one(cluster, world.namespace, strike, limits=limits)
+        done = passes.one(cluster, sandbox.namespace, strike, limits=limits)
         assert list(done.struck) == [strike.fault], done.ended.output
         assert done.ended.killed == (strike.fault in _KILLS), done.ended
-        took = passes.until_converged(cluster, world.namespace)
-        assert scenario.runs(cluster.witness.created(world.namespace)) == clean.runs
+        took = passes.until_converged(cluster, sandbox.namespace)
+        assert scenario.runs(cluster.pod_watch.created(sandbox.namespace)) == clean.runs
         assert scenario.state() == clean.state
         assert scenario.touched() == []
-        cluster.witness.forget(world.namespace)
+        cluster.pod_watch.forget(sandbox.namespace)
         return took

@@ -17,18 +17,19 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import ValidationError
 
-from cnat import api, cli
-from cnat.api import At, Pod
-from cnat.apply import Applier
-from cnat.cluster import Rejected
-from cnat.deadline import Deadline
-from cnat.fields import Manifest
-from cnat.reconciler import reconcile
-from cnat.results import Results
-from tests.memory import Memory, Objects
-from tests.objects import FAILED, at, pod_of
+from cnat.cli import main
+from cnat.cluster.deadline import Deadline
+from cnat.cluster.protocol import Rejected
+from cnat.core import api
+from cnat.core.fields import Manifest
+from cnat.core.objects import At, Pod
+from cnat.engine.reconcile import reconcile
+from cnat.engine.results import Results
+from cnat.engine.workers import Applier
+from tests.support.factories import FAILED, at, pod_of
+from tests.support.fake_cluster import FakeCluster, Objects
 
-# What each field can be met with, in every place.
+# What each field can be met with, in every timed.
 AWKWARD: list[object] = [
     None,
     True,
@@ -162,7 +163,7 @@ odd_pods = st.builds(
 )
 
 
-class Refusing(Memory):
+class Refusing(FakeCluster):
     """Refuses, as an API server does, what the CRD's schema wouldn't have."""
 
     def update_status(self, at: At, status: Manifest) -> Manifest:
@@ -185,7 +186,7 @@ def test_a_pass_over_garbage_tells_it_and_starts_what_is_good(bad: At, pods: lis
     assert last.changes == []
 
 
-def passes(cluster: Memory) -> Results:
+def passes(cluster: FakeCluster) -> Results:
     applier = Applier(cluster, Deadline(60.0), concurrency=1, report=lambda _: None)
     return reconcile(cluster, applier)
 
@@ -197,7 +198,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of the command."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = cli.main(arguments)
+        code = main.main(arguments)
     return code, out.getvalue(), err.getvalue()
 
 
@@ -208,10 +209,10 @@ def assert_told(content: bytes) -> None:
         file.write_bytes(content)
         for arguments in (["-f", str(file)], ["--local", name], ["--local", name, "--dry-run"]):
             code, _, err = run(*arguments)
-            assert code in (cli.EXIT_CONVERGED, cli.EXIT_FAILED)
+            assert code in (main.EXIT_CONVERGED, main.EXIT_FAILED)
             assert "Traceback" not in err
             # `file.yaml: ...` for what can't be read, `namespace/name: ...` for what can't be done.
-            if code == cli.EXIT_FAILED:
+            if code == main.EXIT_FAILED:
                 assert err.strip()
 
 
@@ -234,7 +235,7 @@ WELL_FORMED = yaml.safe_dump_all([at().raw, pod_of(at()).raw])
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Well-formed manifests with a few bytes missing, or others in their place."""
+    """Well-formed manifests with a few bytes missing, or others in their timed."""
     content = bytearray(WELL_FORMED.encode())
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(content)))
@@ -272,7 +273,7 @@ def test_a_document_bomb_is_refused(tmp_path: Path, document: str, reason: str) 
     file = tmp_path / "bomb.yaml"
     file.write_text(f"{document}\n---\n{json.dumps(at().raw)}")
     code, out, err = run("-f", str(file))
-    assert code == cli.EXIT_FAILED
+    assert code == main.EXIT_FAILED
     assert reason in err
     assert "cnrex" in out  # The document beside it is planned all the same.
 

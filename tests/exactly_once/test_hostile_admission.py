@@ -10,18 +10,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cnat import api, pod
-from tests.exactly_once.observed import Observed, poll
+from cnat.core import api, pod
+from cnat.core.objects import At
+from tests.exactly_once.counted import CountedSandbox, poll
 from tests.exactly_once.passes import Cluster, Limits, one
 from tests.exactly_once.scenario import FUTURE, ended
-from tests.worlds import Manifest, RealWorld, at
+from tests.support.sandbox import Manifest, RealSandbox, at
 
 MERGE = "application/merge-patch+json"
 LABEL = "kubernetes.io/metadata.name"
 
 
 def run_name(manifest: Manifest) -> str:
-    found = api.At(manifest)
+    found = At(manifest)
     return pod.name(found, found.instant)
 
 
@@ -37,74 +38,74 @@ def foreign(name: str) -> Manifest:
 # Somebody else's Pod under our name
 
 
-def test_a_foreign_pod_under_our_name_is_neither_adopted_nor_touched(real: Observed) -> None:
-    assert isinstance(real.world, RealWorld)
-    real.world.apply(at())
-    name = run_name(real.world.at("cnrex"))
-    real.world.create_pod(foreign(name))
-    real.world.set_pod_status(name, ended(0))
-    before = real.world.request("GET", f"{real.world.core}/pods/{name}")
+def test_a_foreign_pod_under_our_name_is_neither_adopted_nor_touched(real: CountedSandbox) -> None:
+    assert isinstance(real.sandbox, RealSandbox)
+    real.sandbox.apply(at())
+    name = run_name(real.sandbox.at("cnrex"))
+    real.sandbox.create_pod(foreign(name))
+    real.sandbox.set_pod_status(name, ended(0))
+    before = real.sandbox.request("GET", f"{real.sandbox.core}/pods/{name}")
     results = real.reconcile()
     assert [failure.reason for failure in results.failures] == ["PodNameTaken"]
     assert real.outcome("cnrex") == ("Pending", "PodNameTaken")
-    assert real.world.request("GET", f"{real.world.core}/pods/{name}") == before
+    assert real.sandbox.request("GET", f"{real.sandbox.core}/pods/{name}") == before
 
 
-def test_a_foreign_pod_with_our_label_is_foreign_all_the_same(observed: Observed) -> None:
-    observed.world.apply(at())
-    name = run_name(observed.world.at("cnrex"))
+def test_a_foreign_pod_with_our_label_is_foreign_all_the_same(counted: CountedSandbox) -> None:
+    counted.sandbox.apply(at())
+    name = run_name(counted.sandbox.at("cnrex"))
     copied = foreign(name)
     copied["metadata"]["labels"] = {
         api.MANAGED_BY: api.MANAGER,
-        api.AT_UID: observed.world.at("cnrex")["metadata"]["uid"],
+        api.AT_UID: counted.sandbox.at("cnrex")["metadata"]["uid"],
     }
-    observed.world.create_pod(copied)
-    observed.reconcile()
-    assert observed.outcome("cnrex") == ("Pending", "PodNameTaken")
+    counted.sandbox.create_pod(copied)
+    counted.reconcile()
+    assert counted.outcome("cnrex") == ("Pending", "PodNameTaken")
 
 
-def test_a_foreign_pod_under_our_name_is_known_before_the_instant(observed: Observed) -> None:
-    observed.world.apply(at(schedule=FUTURE))
-    observed.world.create_pod(foreign(run_name(observed.world.at("cnrex"))))
-    observed.reconcile()
-    assert observed.outcome("cnrex") == ("Pending", "PodNameTaken")
+def test_a_foreign_pod_under_our_name_is_known_before_the_instant(counted: CountedSandbox) -> None:
+    counted.sandbox.apply(at(schedule=FUTURE))
+    counted.sandbox.create_pod(foreign(run_name(counted.sandbox.at("cnrex"))))
+    counted.reconcile()
+    assert counted.outcome("cnrex") == ("Pending", "PodNameTaken")
 
 
-def test_the_run_starts_when_the_foreign_pod_is_gone(observed: Observed) -> None:
-    observed.world.apply(at())
-    name = run_name(observed.world.at("cnrex"))
-    observed.world.create_pod(foreign(name))
-    observed.reconcile()
-    observed.world.delete_pod(name)
-    observed.until_silent()
-    assert observed.outcome("cnrex") == ("Running", "")
-    assert observed.started("cnrex") == 1
+def test_the_run_starts_when_the_foreign_pod_is_gone(counted: CountedSandbox) -> None:
+    counted.sandbox.apply(at())
+    name = run_name(counted.sandbox.at("cnrex"))
+    counted.sandbox.create_pod(foreign(name))
+    counted.reconcile()
+    counted.sandbox.delete_pod(name)
+    counted.until_silent()
+    assert counted.outcome("cnrex") == ("Running", "")
+    assert counted.started("cnrex") == 1
 
 
 # Refused now, allowed later
 
 
 @contextmanager
-def a_quota(world: RealWorld) -> Iterator[None]:
-    quotas = f"{world.core}/resourcequotas"
-    world.request("POST", quotas, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
-    poll(lambda: "hard" in world.request("GET", f"{quotas}/none")["status"])
+def a_quota(sandbox: RealSandbox) -> Iterator[None]:
+    quotas = f"{sandbox.core}/resourcequotas"
+    sandbox.request("POST", quotas, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    poll(lambda: "hard" in sandbox.request("GET", f"{quotas}/none")["status"])
     yield
-    world.request("DELETE", f"{quotas}/none")
+    sandbox.request("DELETE", f"{quotas}/none")
 
 
 @contextmanager
-def pod_security(world: RealWorld) -> Iterator[None]:
-    key, path = "pod-security.kubernetes.io/enforce", f"/api/v1/namespaces/{world.namespace}"
+def pod_security(sandbox: RealSandbox) -> Iterator[None]:
+    key, path = "pod-security.kubernetes.io/enforce", f"/api/v1/namespaces/{sandbox.namespace}"
     patch = {"metadata": {"labels": {key: "restricted"}}}
-    world.request("PATCH", path, patch, content_type=MERGE)
+    sandbox.request("PATCH", path, patch, content_type=MERGE)
     yield
     patch = {"metadata": {"labels": {key: "privileged"}}}
-    world.request("PATCH", path, patch, content_type=MERGE)
+    sandbox.request("PATCH", path, patch, content_type=MERGE)
 
 
 @contextmanager
-def an_admission_policy(world: RealWorld) -> Iterator[None]:
+def an_admission_policy(sandbox: RealSandbox) -> Iterator[None]:
     base = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
     name = f"none-{uuid.uuid4().hex[:8]}"
     rule = {
@@ -117,17 +118,17 @@ def an_admission_policy(world: RealWorld) -> Iterator[None]:
         "matchConstraints": {"resourceRules": [rule]},
         "validations": [{"expression": "false", "message": "not today"}],
     }
-    here = {"namespaceSelector": {"matchLabels": {LABEL: world.namespace}}}
+    here = {"namespaceSelector": {"matchLabels": {LABEL: sandbox.namespace}}}
     binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
-    world.request("POST", f"{base}ies", {"metadata": {"name": name}, "spec": policy})
-    world.request("POST", f"{base}ybindings", {"metadata": {"name": name}, "spec": binding})
+    sandbox.request("POST", f"{base}ies", {"metadata": {"name": name}, "spec": policy})
+    sandbox.request("POST", f"{base}ybindings", {"metadata": {"name": name}, "spec": binding})
     yield
-    world.request("DELETE", f"{base}ybindings/{name}")
-    world.request("DELETE", f"{base}ies/{name}")
+    sandbox.request("DELETE", f"{base}ybindings/{name}")
+    sandbox.request("DELETE", f"{base}ies/{name}")
 
 
 @contextmanager
-def a_broken_webhook(world: RealWorld) -> Iterator[None]:
+def a_broken_webhook(sandbox: RealSandbox) -> Iterator[None]:
     path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
     name = f"broken-{uuid.uuid4().hex[:8]}.example.org"
     rule = {
@@ -139,18 +140,18 @@ def a_broken_webhook(world: RealWorld) -> Iterator[None]:
     webhook = {
         "name": name,
         "clientConfig": {"url": "https://127.0.0.1:1/"},
-        "namespaceSelector": {"matchLabels": {LABEL: world.namespace}},
+        "namespaceSelector": {"matchLabels": {LABEL: sandbox.namespace}},
         "rules": [rule],
         "sideEffects": "None",
         "admissionReviewVersions": ["v1"],
         "timeoutSeconds": 1,
     }
-    world.request("POST", path, {"metadata": {"name": name}, "webhooks": [webhook]})
+    sandbox.request("POST", path, {"metadata": {"name": name}, "webhooks": [webhook]})
     yield
-    world.request("DELETE", f"{path}/{name}")
+    sandbox.request("DELETE", f"{path}/{name}")
 
 
-Refusing = Callable[[RealWorld], AbstractContextManager[None]]
+Refusing = Callable[[RealSandbox], AbstractContextManager[None]]
 
 REFUSALS = [
     pytest.param(a_quota, "exceeded quota", id="quota"),
@@ -160,27 +161,29 @@ REFUSALS = [
 ]
 
 
-def allowed(world: RealWorld) -> bool:
+def allowed(sandbox: RealSandbox) -> bool:
     """Whether a Pod would be taken, after what was asked for has reached the API server."""
     tried = foreign(f"try-{uuid.uuid4().hex[:8]}")
-    answer = world.request("POST", f"{world.core}/pods?dryRun=All", tried, accept={403, 422, 500})
+    answer = sandbox.request(
+        "POST", f"{sandbox.core}/pods?dryRun=All", tried, accept={403, 422, 500}
+    )
     return bool(answer["kind"] == "Pod")
 
 
 @pytest.mark.parametrize(("refusing", "message"), REFUSALS)
 def test_a_run_that_is_refused_says_why_and_starts_once_when_it_is_allowed(
-    real: Observed, refusing: Refusing, message: str
+    real: CountedSandbox, refusing: Refusing, message: str
 ) -> None:
-    assert isinstance(real.world, RealWorld)
-    world = real.world
-    world.apply(at())
-    with refusing(world):
-        poll(lambda: not allowed(world))
+    assert isinstance(real.sandbox, RealSandbox)
+    sandbox = real.sandbox
+    sandbox.apply(at())
+    with refusing(sandbox):
+        poll(lambda: not allowed(sandbox))
         real.reconcile()
         assert real.outcome("cnrex") == ("Pending", "StartRejected")
-        assert message in world.at("cnrex")["status"]["message"]
+        assert message in sandbox.at("cnrex")["status"]["message"]
         assert real.started("cnrex") == 0
-    poll(lambda: allowed(world))
+    poll(lambda: allowed(sandbox))
     real.until_silent()
     assert real.outcome("cnrex") == ("Running", "")
     assert real.started("cnrex") == 1
@@ -188,17 +191,17 @@ def test_a_run_that_is_refused_says_why_and_starts_once_when_it_is_allowed(
 
 @pytest.mark.parametrize(("refusing", "message"), REFUSALS)
 def test_what_would_be_refused_at_the_instant_is_said_before_and_taken_back(
-    real: Observed, refusing: Refusing, message: str
+    real: CountedSandbox, refusing: Refusing, message: str
 ) -> None:
-    assert isinstance(real.world, RealWorld)
-    world = real.world
-    world.apply(at(schedule=FUTURE))
-    with refusing(world):
-        poll(lambda: not allowed(world))
+    assert isinstance(real.sandbox, RealSandbox)
+    sandbox = real.sandbox
+    sandbox.apply(at(schedule=FUTURE))
+    with refusing(sandbox):
+        poll(lambda: not allowed(sandbox))
         real.reconcile()
         assert real.outcome("cnrex") == ("Pending", "PreflightRejected")
-        assert message in world.at("cnrex")["status"]["message"]
-    poll(lambda: allowed(world))
+        assert message in sandbox.at("cnrex")["status"]["message"]
+    poll(lambda: allowed(sandbox))
     real.until_silent()
     assert real.outcome("cnrex") == ("Pending", "")
 
@@ -206,38 +209,40 @@ def test_what_would_be_refused_at_the_instant_is_said_before_and_taken_back(
 # Big, and many
 
 
-def test_an_at_of_a_mebibyte_runs_once(observed: Observed) -> None:
+def test_an_at_of_a_mebibyte_runs_once(counted: CountedSandbox) -> None:
     script = "#" * 2**20
     containers = [{"name": "shell", "image": "busybox", "command": ["/bin/sh", "-c", script]}]
-    name = observed.start(at(containers=containers))
-    observed.world.set_pod_status(name, ended(0))
-    observed.until_silent()
-    assert observed.outcome("cnrex") == ("Succeeded", "Completed")
-    assert observed.started("cnrex") == 1
+    name = counted.start(at(containers=containers))
+    counted.sandbox.set_pod_status(name, ended(0))
+    counted.until_silent()
+    assert counted.outcome("cnrex") == ("Succeeded", "Completed")
+    assert counted.started("cnrex") == 1
 
 
 def test_many_bad_ones_do_not_keep_a_good_one_from_starting(
-    real: Observed, cluster: Cluster
+    real: CountedSandbox, cluster: Cluster
 ) -> None:
     crowd(real, cluster, 300)
 
 
 @pytest.mark.exhaustive
 def test_ten_thousand_bad_ones_do_not_keep_a_good_one_from_starting(
-    real: Observed, cluster: Cluster
+    real: CountedSandbox, cluster: Cluster
 ) -> None:
     crowd(real, cluster, 10_000)
 
 
-def crowd(real: Observed, cluster: Cluster, number: int) -> None:
+def crowd(real: CountedSandbox, cluster: Cluster, number: int) -> None:
     """The good one is the last in every order: by name, by age, by due time."""
-    assert isinstance(real.world, RealWorld)
-    world = real.world
+    assert isinstance(real.sandbox, RealSandbox)
+    sandbox = real.sandbox
     bad = [at(f"bad-{n:05}", containers=[{"name": "shell"}] * 2) for n in range(number)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda each: world.request("POST", world.ats, each), bad))
-    world.apply(at("good", schedule=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
-    done = one(cluster, world.namespace, limits=Limits(concurrency=16, page_size=500, timeout=600))
+        list(pool.map(lambda each: sandbox.request("POST", sandbox.ats, each), bad))
+    sandbox.apply(at("good", schedule=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+    done = one(
+        cluster, sandbox.namespace, limits=Limits(concurrency=16, page_size=500, timeout=600)
+    )
     assert done.ended.code == 1
     assert done.writes.count("create pods") == 1
-    assert len(world.pods()) == 1
+    assert len(sandbox.pods()) == 1

@@ -1,4 +1,4 @@
-"""A pass that is held up at any point, while the world goes on without it."""
+"""A pass that is held up at any point, while the sandbox goes on without it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import signal
 
 import pytest
 
-from cnat import transport
-from cnat.api import Pod
-from cnat.apply import FRESH_SECONDS
-from cnat.plan import HELD_SECONDS
-from tests.exactly_once.interposed import nobody
-from tests.exactly_once.observed import Observed, poll
+from cnat.cluster import transport
+from cnat.core.objects import Pod
+from cnat.core.plan import HELD_SECONDS
+from cnat.engine.workers import FRESH_SECONDS
+from tests.exactly_once.counted import CountedSandbox, poll
+from tests.exactly_once.interceptor import nobody
 from tests.exactly_once.passes import Cluster, Limits, one
-from tests.exactly_once.place import Place
 from tests.exactly_once.proxy import Fault, Strike
 from tests.exactly_once.scenario import ended
-from tests.worlds import RealWorld, at
+from tests.exactly_once.timed import TimedSandbox
+from tests.support.sandbox import RealSandbox, at
 
 # A create that was decided on goes on for so long: until the last try, and until that is given up.
 CREATE_SECONDS = 2 * transport.WRITE_TIMEOUT
@@ -26,42 +26,42 @@ CREATE_SECONDS = 2 * transport.WRITE_TIMEOUT
 @pytest.mark.parametrize("seconds", [0.0, 10.0, FRESH_SECONDS, HELD_SECONDS, 3600.0])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
-    place: Place, when: str, seconds: float
+    timed: TimedSandbox, when: str, seconds: float
 ) -> None:
     number = 0
     requests = ["unknown"]
     while number < len(requests):
         number += 1
-        place.world.apply(at("cnrex", ttlSecondsAfterFinished=0))
+        timed.sandbox.apply(at("cnrex", ttlSecondsAfterFinished=0))
 
         def hold(k: int, request: str, here: int = number) -> None:
             # One instruction before the create, no longer time can be told from none: see the
             # limits in the README.
             late = (when, request) == ("before", "create_pod") and seconds > CREATE_SECONDS
             if k == here and not late:
-                place.a_whole_life(seconds)
+                timed.a_whole_life(seconds)
 
-        requests = place.one_pass(*((hold, nobody) if when == "before" else (nobody, hold)))
-        assert place.creations.repeated == [], f"held up {when} request {number} of {requests}"
-        place.world.delete_at("cnrex")
-        place.clock.go_on(100.0)
-        place.one_pass()
+        requests = timed.one_pass(*((hold, nobody) if when == "before" else (nobody, hold)))
+        assert timed.creations.repeated == [], f"held up {when} request {number} of {requests}"
+        timed.sandbox.delete_at("cnrex")
+        timed.clock.go_on(100.0)
+        timed.one_pass()
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held(
-    place: Place, number: int
+    timed: TimedSandbox, number: int
 ) -> None:
-    place.world.apply(at("other", suspend=True))
-    place.one_pass()
+    timed.sandbox.apply(at("other", suspend=True))
+    timed.one_pass()
 
     def come(k: int, _: str) -> None:
         if k == number:
-            place.world.apply(at("cnrex"))
-            place.one_pass()
+            timed.sandbox.apply(at("cnrex"))
+            timed.one_pass()
 
-    place.one_pass(before=come)
-    (pod,) = place.world.pods()
+    timed.one_pass(before=come)
+    (pod,) = timed.sandbox.pods()
     assert Pod(pod).held
 
 
@@ -70,21 +70,21 @@ def test_the_times_add_up() -> None:
     assert FRESH_SECONDS + CREATE_SECONDS + 1.0 < HELD_SECONDS
 
 
-def test_a_deleted_pod_keeps_its_name_for_a_minute(observed: Observed) -> None:
-    name = observed.start(at())
-    observed.world.delete_pod(name)
-    observed.until_silent()
-    assert observed.outcome("cnrex") == ("Failed", "PodDeleted")
-    assert Pod(observed.pod(name)).held
+def test_a_deleted_pod_keeps_its_name_for_a_minute(counted: CountedSandbox) -> None:
+    name = counted.start(at())
+    counted.sandbox.delete_pod(name)
+    counted.until_silent()
+    assert counted.outcome("cnrex") == ("Failed", "PodDeleted")
+    assert Pod(counted.pod(name)).held
 
 
 def test_a_create_that_arrives_when_its_run_has_come_and_gone_starts_nothing(
-    real: Observed, cluster: Cluster
+    real: CountedSandbox, cluster: Cluster
 ) -> None:
     """By processes: one's create is on its way while others see the whole run."""
-    assert isinstance(real.world, RealWorld)
-    namespace, limits = real.world.namespace, Limits(held=None)
-    real.world.apply(at(ttlSecondsAfterFinished=0))
+    assert isinstance(real.sandbox, RealSandbox)
+    namespace, limits = real.sandbox.namespace, Limits(held=None)
+    real.sandbox.apply(at(ttlSecondsAfterFinished=0))
     with cluster.proxy.session(Strike(Fault.LATE, 1, "create pods")) as session:
         straggler = cluster.runner.start(
             f"--kubeconfig={session.kubeconfig}", f"--namespace={namespace}"
@@ -92,10 +92,10 @@ def test_a_create_that_arrives_when_its_run_has_come_and_gone_starts_nothing(
         poll(lambda: bool(session.struck))
         one(cluster, namespace, limits=limits)
         name = real.pod_of("cnrex")
-        real.world.set_pod_status(name, ended(0))
+        real.sandbox.set_pod_status(name, ended(0))
         one(cluster, namespace, limits=limits)
         one(cluster, namespace, limits=limits)
         os.kill(straggler.pid, signal.SIGKILL)
         straggler.wait()
     assert real.outcome("cnrex") == ("Succeeded", "Completed")
-    assert cluster.witness.created(namespace) == {name: 1}
+    assert cluster.pod_watch.created(namespace) == {name: 1}

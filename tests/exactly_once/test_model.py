@@ -23,16 +23,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from cnat import api, pod, status
-from cnat.api import At, Pod
-from cnat.cluster import Rejected
-from cnat.results import Results
-from cnat.schedule import rfc3339
-from tests.exactly_once.interposed import Hook, Killed, nobody
-from tests.exactly_once.observed import Observed
+from cnat.cluster.protocol import Rejected
+from cnat.core import api, pod, status
+from cnat.core.objects import At, Pod
+from cnat.core.schedule import rfc3339
+from cnat.engine.results import Results
+from tests.exactly_once.counted import CountedSandbox
+from tests.exactly_once.interceptor import Hook, Killed, nobody
 from tests.exactly_once.scenario import WAITING, ended
 from tests.exactly_once.test_hostile_pods import RUNNING
-from tests.worlds import EmbeddedWorld, Manifest, RealWorld, World, at
+from tests.support.sandbox import EmbeddedSandbox, Manifest, RealSandbox, Sandbox, at
 
 NAMES = ("a", "b", "c")
 OFFSETS = (-3600, -60, 0, 60, 600)
@@ -66,19 +66,19 @@ class Everybody(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stack = self.place()
-        self.world: World = self.stack.__enter__()
-        self.observed = Observed(self.world)
+        self.stack = self.opened()
+        self.sandbox: Sandbox = self.stack.__enter__()
+        self.counted = CountedSandbox(self.sandbox)
         self.start = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
         self.now = self.start
         self.known: dict[str, Expected] = {}
         self.foreign: dict[str, Manifest] = {}
         self.early: list[str] = []
-        self.observed.creations.seen = self.created
+        self.counted.creations.seen = self.created
 
     @abstractmethod
-    def place(self) -> AbstractContextManager[World]:
-        """A world of its own for each play."""
+    def opened(self) -> AbstractContextManager[Sandbox]:
+        """A sandbox of its own for each play."""
 
     def teardown(self) -> None:
         try:
@@ -92,12 +92,12 @@ class Everybody(RuleBasedStateMachine):
         found = {}
         for name in NAMES:
             with suppress(Rejected):
-                found[name] = self.world.at(name)
+                found[name] = self.sandbox.at(name)
         return found
 
     def ours(self) -> list[Pod]:
         return sorted(
-            (Pod(raw) for raw in self.world.pods() if Pod(raw).at_uid), key=lambda each: each.name
+            (Pod(raw) for raw in self.sandbox.pods() if Pod(raw).at_uid), key=lambda each: each.name
         )
 
     def one_of(self, pods: list[Pod], choice: int) -> Pod | None:
@@ -136,21 +136,21 @@ class Everybody(RuleBasedStateMachine):
         schedule = rfc3339(self.start + timedelta(seconds=offset))
         numbers = {"ttlSecondsAfterFinished": ttl, "startingDeadlineSeconds": deadline}
         given = {key: value for key, value in numbers.items() if value is not None}
-        self.world.apply(at(name, schedule=schedule, **given, **spec))
-        found = self.world.at(name)
+        self.sandbox.apply(at(name, schedule=schedule, **given, **spec))
+        found = self.sandbox.at(name)
         expected = self.known.setdefault(At(found).uid, Expected({}, {}))
         expected.spec, expected.metadata = found["spec"], _users(found)
 
     @rule(name=names)
     def deletes_an_at(self, name: str) -> None:
         with suppress(Rejected):
-            self.world.delete_at(name)
+            self.sandbox.delete_at(name)
 
     @rule(choice=choices)
     def deletes_a_pod(self, choice: int) -> None:
         if chosen := self.one_of(self.ours(), choice):
             with suppress(Rejected):
-                self.world.delete_pod(chosen.name)
+                self.sandbox.delete_pod(chosen.name)
 
     @rule(choice=choices)
     def strips_a_pod_and_deletes_it(self, choice: int) -> None:
@@ -162,9 +162,9 @@ class Everybody(RuleBasedStateMachine):
             if each.at_uid in ats and self.is_recorded(ats[str(each.at_uid)], each)
         ]
         if chosen := self.one_of(recorded, choice):
-            self.world.edit_pod(chosen.name, {"finalizers": None})
+            self.sandbox.edit_pod(chosen.name, {"finalizers": None})
             with suppress(Rejected):
-                self.world.delete_pod(chosen.name)
+                self.sandbox.delete_pod(chosen.name)
             self.known[str(chosen.at_uid)].outcomes.pop(str(instant_of(chosen)), None)
 
     def is_recorded(self, manifest: Manifest, its_pod: Pod) -> bool:
@@ -184,17 +184,17 @@ class Everybody(RuleBasedStateMachine):
             "metadata": {"name": taken, "labels": {api.MANAGED_BY: api.MANAGER}},
             "spec": {"containers": [{"name": "other", "image": "other"}]},
         }
-        if (At(found).uid, taken) in self.observed.creations.counts:
+        if (At(found).uid, taken) in self.counted.creations.counts:
             return  # The run has happened: there is nothing to disturb.
         with suppress(Rejected):
-            self.world.create_pod(manifest)
-            self.foreign[taken] = self.observed.pod(taken)
+            self.sandbox.create_pod(manifest)
+            self.foreign[taken] = self.counted.pod(taken)
 
     @precondition(lambda self: self.foreign)
     @rule()
     def gives_a_name_back(self) -> None:
         name, _ = self.foreign.popitem()
-        self.world.delete_pod(name)
+        self.sandbox.delete_pod(name)
 
     # Kubelets
 
@@ -211,13 +211,13 @@ class Everybody(RuleBasedStateMachine):
         over = {run["scheduledTime"] for each in found for run in status.ended_runs(At(each))}
         if chosen.held and instant not in over:
             self.known[uid].outcomes[instant] = "Failed" if code else "Succeeded"
-        self.world.set_pod_status(chosen.name, ended(code))
+        self.sandbox.set_pod_status(chosen.name, ended(code))
 
     @rule(choice=choices, progress=st.sampled_from([RUNNING, WAITING]))
     def a_pod_gets_on(self, choice: int, progress: Manifest) -> None:
         running = [each for each in self.ours() if each.phase in ("Pending", "Running")]
         if chosen := self.one_of(running, choice):
-            self.world.set_pod_status(chosen.name, progress)
+            self.sandbox.set_pod_status(chosen.name, progress)
 
     # Time
 
@@ -228,7 +228,7 @@ class Everybody(RuleBasedStateMachine):
     # cnat
 
     def run(self, before: Hook = nobody, after: Hook = nobody) -> Results:
-        return self.observed.reconcile(self.now, before, after)
+        return self.counted.reconcile(self.now, before, after)
 
     @rule()
     def a_pass(self) -> None:
@@ -286,7 +286,7 @@ class Everybody(RuleBasedStateMachine):
 
     @invariant()
     def never_twice(self) -> None:
-        assert self.observed.creations.repeated == []
+        assert self.counted.creations.repeated == []
 
     @invariant()
     def no_outcome_is_lost(self) -> None:
@@ -303,7 +303,7 @@ class Everybody(RuleBasedStateMachine):
             expected = self.known[At(found).uid]
             assert (found["spec"], _users(found)) == (expected.spec, expected.metadata)
         for name, manifest in self.foreign.items():
-            assert self.observed.pod(name) == manifest
+            assert self.counted.pod(name) == manifest
 
     def comes_to_an_end(self) -> None:
         """Once everybody but the kubelets keeps still."""
@@ -332,7 +332,7 @@ class Everybody(RuleBasedStateMachine):
             return
         assert found.status["phase"] in api.FINISHED_PHASES, name
         assert found.status["scheduledTime"] == rfc3339(found.instant)
-        times = self.observed.creations.counts[found.uid, pod.name(found, found.instant)]
+        times = self.counted.creations.counts[found.uid, pod.name(found, found.instant)]
         assert times == (found.status["phase"] != "Missed")
 
 
@@ -342,18 +342,18 @@ def instant_of(its_pod: Pod) -> str | None:
 
 class Embedded(Everybody):
     @contextmanager
-    def place(self) -> Iterator[World]:
+    def opened(self) -> Iterator[Sandbox]:
         with tempfile.TemporaryDirectory(prefix="cnat-") as directory:
-            yield EmbeddedWorld(Path(directory))
+            yield EmbeddedSandbox(Path(directory))
 
 
 class Real(Everybody):
-    worlds: ClassVar[pytest.FixtureRequest]
+    request: ClassVar[pytest.FixtureRequest]
 
     @contextmanager
-    def place(self) -> Iterator[World]:
-        with RealWorld.opened(self.worlds.getfixturevalue("control_plane")) as world:
-            yield world
+    def opened(self) -> Iterator[Sandbox]:
+        with RealSandbox.opened(self.request.getfixturevalue("control_plane")) as sandbox:
+            yield sandbox
 
 
 def play(machine: type[Everybody], examples: int, steps: int) -> None:
@@ -374,7 +374,7 @@ def test_whatever_everybody_does_the_promise_holds() -> None:
 def test_whatever_everybody_does_it_holds_on_the_real_control_plane(
     request: pytest.FixtureRequest,
 ) -> None:
-    Real.worlds = request
+    Real.request = request
     play(Real, examples=5, steps=15)
 
 
@@ -387,5 +387,5 @@ def test_whatever_everybody_does_for_long_the_promise_holds() -> None:
 def test_whatever_everybody_does_for_long_it_holds_on_the_real_control_plane(
     request: pytest.FixtureRequest,
 ) -> None:
-    Real.worlds = request
+    Real.request = request
     play(Real, examples=25, steps=25)

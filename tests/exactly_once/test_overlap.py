@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.controlplane.server import ControlPlane
 from tests.exactly_once import passes
 from tests.exactly_once.passes import Cluster, Limits, Pass
 from tests.exactly_once.proxy import Fault, Strike
 from tests.exactly_once.scenario import Scenario
-from tests.worlds import Manifest
+from tests.support.controlplane.server import ControlPlane
+from tests.support.sandbox import Manifest
 
 # Enough that their lists and writes mix, few enough that each gets on.
 AT_ONCE = 3
@@ -24,10 +24,10 @@ Plan = list[tuple[float, Limits, tuple[Strike, ...]]]
 @pytest.fixture(scope="module")
 def alone(control_plane: ControlPlane, cluster: Cluster) -> tuple[dict[str, int], Manifest]:
     """The runs and the state that one pass after the other comes to."""
-    with passes.namespace(control_plane) as world:
-        scenario = Scenario.prepared(world)
-        passes.until_converged(cluster, world.namespace)
-        return scenario.runs(cluster.witness.created(world.namespace)), scenario.state()
+    with passes.namespace(control_plane) as sandbox:
+        scenario = Scenario.prepared(sandbox)
+        passes.until_converged(cluster, sandbox.namespace)
+        return scenario.runs(cluster.pod_watch.created(sandbox.namespace)), scenario.state()
 
 
 def together(number: int, concurrency: int) -> Plan:
@@ -91,20 +91,20 @@ def overlap(
     plan: Plan,
 ) -> list[Pass]:
     """Run these passes at once, then others until converged."""
-    with passes.namespace(control_plane) as world:
-        scenario = Scenario.prepared(world)
+    with passes.namespace(control_plane) as sandbox:
+        scenario = Scenario.prepared(sandbox)
 
         def one(delay: float, limits: Limits, strikes: tuple[Strike, ...]) -> Pass:
             time.sleep(delay)  # How they overlap is what is tried; no outcome depends on it.
-            return passes.one(cluster, world.namespace, *strikes, limits=limits)
+            return passes.one(cluster, sandbox.namespace, *strikes, limits=limits)
 
         with ThreadPoolExecutor(len(plan)) as pool:
             started = [pool.submit(one, *each) for each in plan]
             done = [each.result() for each in started]
-        passes.until_converged(cluster, world.namespace)
+        passes.until_converged(cluster, sandbox.namespace)
         runs, state = alone
-        assert scenario.runs(cluster.witness.created(world.namespace)) == runs
+        assert scenario.runs(cluster.pod_watch.created(sandbox.namespace)) == runs
         assert scenario.state() == state
         assert scenario.touched() == []
-        cluster.witness.forget(world.namespace)
+        cluster.pod_watch.forget(sandbox.namespace)
         return done

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.controlplane.server import ControlPlane, running
 from tests.install import container, image, situations
 from tests.install.kubelet import Kubelet
 from tests.install.overlay import CRD, KUSTOMIZE
-from tests.worlds import RealWorld
+from tests.support.controlplane.server import ControlPlane, running
+from tests.support.sandbox import RealSandbox
 
 # No user of any machine, and none that the image knows.
 UID = 1_000_650_000
@@ -76,6 +76,6 @@ def kubelet(installed: ControlPlane, our_image: image.Image) -> Kubelet:
 @pytest.fixture(scope="session")
 def ats(control_plane: ControlPlane) -> Iterator[dict[str, dict[str, Any]]]:
     """An At in each situation."""
-    with RealWorld.opened(control_plane) as world:
-        yield situations.arise(world)
-        situations.leave(world)
+    with RealSandbox.opened(control_plane) as sandbox:
+        yield situations.arise(sandbox)
+        situations.leave(sandbox)

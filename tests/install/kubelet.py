@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.controlplane.server import ControlPlane
 from tests.install import container
 from tests.install.image import Image
+from tests.support.controlplane.server import ControlPlane
 
 Manifest = dict[str, Any]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from tests.controlplane.server import ControlPlane
 from tests.install.image import REPOSITORY
+from tests.support.controlplane.server import ControlPlane
 
 KUSTOMIZE = REPOSITORY / "kustomize"
 CRD = KUSTOMIZE / "crd" / "ats.cnat.programming-kubernetes.info.yaml"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnat import api, pod
-from tests.test_contract import FAILED, SUCCEEDED, waiting
-from tests.worlds import RealWorld, at
+from cnat.core import pod
+from cnat.core.objects import At
+from tests.contract.test_contract import FAILED, SUCCEEDED, waiting
+from tests.support.sandbox import RealSandbox, at
 
 Manifest = dict[str, Any]
 
@@ -29,41 +30,41 @@ _APPLIED = {
 }
 
 
-def arise(world: RealWorld) -> dict[str, Manifest]:
+def arise(sandbox: RealSandbox) -> dict[str, Manifest]:
     """An At for each situation, as the cluster then has it."""
     for manifest in _APPLIED.values():
-        world.apply(manifest)
-    _take_name(world, "name-taken")
-    world.reconcile()
-    world.set_pod_status(_pod(world, "succeeded"), SUCCEEDED)
-    world.set_pod_status(_pod(world, "failed"), FAILED)
+        sandbox.apply(manifest)
+    _take_name(sandbox, "name-taken")
+    sandbox.reconcile()
+    sandbox.set_pod_status(_pod(sandbox, "succeeded"), SUCCEEDED)
+    sandbox.set_pod_status(_pod(sandbox, "failed"), FAILED)
     stuck = {"containerStatuses": [waiting("ImagePullBackOff", "no such image")]}
-    world.set_pod_status(_pod(world, "not-starting"), {"phase": "Pending", **stuck})
-    world.edit_pod(_pod(world, "lost"), {"finalizers": None})
-    world.delete_pod(_pod(world, "lost"))
-    world.reconcile()
+    sandbox.set_pod_status(_pod(sandbox, "not-starting"), {"phase": "Pending", **stuck})
+    sandbox.edit_pod(_pod(sandbox, "lost"), {"finalizers": None})
+    sandbox.delete_pod(_pod(sandbox, "lost"))
+    sandbox.reconcile()
     # What no pass has seen yet:
-    world.apply(at("new"))
-    world.apply(at("edited"))
-    world.apply({**at("deleted", schedule=FUTURE), "metadata": _kept("deleted")})
-    world.delete_at("deleted")
+    sandbox.apply(at("new"))
+    sandbox.apply(at("edited"))
+    sandbox.apply({**at("deleted", schedule=FUTURE), "metadata": _kept("deleted")})
+    sandbox.delete_at("deleted")
     names = {"new": "new", **{key: value["metadata"]["name"] for key, value in _APPLIED.items()}}
-    return {situation: world.at(name) for situation, name in names.items()}
+    return {situation: sandbox.at(name) for situation, name in names.items()}
 
 
-def leave(world: RealWorld) -> None:
+def leave(sandbox: RealSandbox) -> None:
     """Let go of what stays although it is deleted."""
-    world.apply(at("deleted", schedule=FUTURE))
+    sandbox.apply(at("deleted", schedule=FUTURE))
 
 
-def _pod(world: RealWorld, name: str) -> str:
-    return str(world.at(name)["status"]["podName"])
+def _pod(sandbox: RealSandbox, name: str) -> str:
+    return str(sandbox.at(name)["status"]["podName"])
 
 
-def _take_name(world: RealWorld, name: str) -> None:
-    found = api.At(world.at(name))
+def _take_name(sandbox: RealSandbox, name: str) -> None:
+    found = At(sandbox.at(name))
     container = {"name": "other", "image": "other"}
-    world.create_pod(
+    sandbox.create_pod(
         {"metadata": {"name": pod.name(found, found.instant)}, "spec": {"containers": [container]}}
     )
 

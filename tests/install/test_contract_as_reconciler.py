@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import test_contract
-from tests.controlplane.server import ControlPlane
-from tests.worlds import RealWorld
+from tests.contract import test_contract
+from tests.support.controlplane.server import ControlPlane
+from tests.support.sandbox import RealSandbox
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +22,14 @@ def reconciler(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def world(installed: ControlPlane, reconciler: Path) -> Iterator[RealWorld]:
-    with RealWorld.opened(installed, reconciler) as world:
-        yield world
+def sandbox(installed: ControlPlane, reconciler: Path) -> Iterator[RealSandbox]:
+    with RealSandbox.opened(installed, reconciler) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def real_world(world: RealWorld) -> RealWorld:
-    return world
+def real_sandbox(sandbox: RealSandbox) -> RealSandbox:
+    return sandbox
 
 
 # Collected here a second time, they find the fixtures of this module.

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cnat.schedule import rfc3339
-from tests.controlplane.server import ControlPlane
+from cnat.core.schedule import rfc3339
 from tests.install.eventually import eventually
 from tests.install.kubelet import Kubelet
 from tests.install.overlay import built, only, overlay
-from tests.worlds import RealWorld, at
+from tests.support.controlplane.server import ControlPlane
+from tests.support.sandbox import RealSandbox, at
 
 Manifest = dict[str, Any]
 
@@ -51,8 +51,8 @@ def conditions(cluster: ControlPlane, job: str) -> set[str]:
 
 
 def test_a_pass_of_the_cronjob_starts_a_due_at(installed: ControlPlane, kubelet: Kubelet) -> None:
-    with RealWorld.opened(installed) as world:
-        world.apply(at())
+    with RealSandbox.opened(installed) as sandbox:
+        sandbox.apply(at())
         installed.kubectl(
             "create", "job", "by-hand", "--from=cronjob/cnat-reconcile", f"--namespace={SYSTEM}"
         )
@@ -60,8 +60,8 @@ def test_a_pass_of_the_cronjob_starts_a_due_at(installed: ControlPlane, kubelet:
 
         result = kubelet.run(pod)
 
-        (started,) = world.pods()
-        assert world.at("cnrex")["status"]["podName"] == started["metadata"]["name"]
+        (started,) = sandbox.pods()
+        assert sandbox.at("cnrex")["status"]["podName"] == started["metadata"]["name"]
         lines = [json.loads(line) for line in result.stderr.splitlines()]
         assert {"create pod", "set status"} <= {line.get("action") for line in lines}
 
@@ -69,9 +69,9 @@ def test_a_pass_of_the_cronjob_starts_a_due_at(installed: ControlPlane, kubelet:
 def test_a_pass_of_one_namespace_sees_and_may_see_no_other(
     installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
 ) -> None:
-    with RealWorld.opened(installed) as team, RealWorld.opened(installed) as other:
-        for world in (team, other):
-            world.apply(at())
+    with RealSandbox.opened(installed) as team, RealSandbox.opened(installed) as other:
+        for sandbox in (team, other):
+            sandbox.apply(at())
         folder = overlay(
             tmp_path,
             resources=["rbac", "cronjob"],
@@ -86,45 +86,45 @@ def test_a_pass_of_one_namespace_sees_and_may_see_no_other(
         result = kubelet.run(pod)
 
         assert result.returncode == 0, result.stderr
-        assert world_has_started(team)
-        assert not world_has_started(other)
+        assert sandbox_has_started(team)
+        assert not sandbox_has_started(other)
         user = f"--as=system:serviceaccount:{team.namespace}:cnat-reconcile"
         refused = installed.kubectl("get", "ats", f"-n={other.namespace}", user, check=False)
         assert "cannot list resource" in refused.stderr
 
 
-def world_has_started(world: RealWorld) -> bool:
-    return len(world.pods()) == 1
+def sandbox_has_started(sandbox: RealSandbox) -> bool:
+    return len(sandbox.pods()) == 1
 
 
 def test_a_punctual_pass_starts_an_at_at_its_second(
     installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
 ) -> None:
-    with RealWorld.opened(installed) as world:
+    with RealSandbox.opened(installed) as sandbox:
         job_from(installed, overlay(tmp_path, components=["punctual"]), "punctual")
         (pod,) = pods_of(installed, "punctual")
         due = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
-        world.apply(at(schedule=rfc3339(due)))
+        sandbox.apply(at(schedule=rfc3339(due)))
 
         kubelet.run(pod)
 
-        (started,) = world.pods()
+        (started,) = sandbox.pods()
         assert started["metadata"]["creationTimestamp"] == rfc3339(due)
 
 
 def test_the_shares_of_a_sharded_pass_are_together_the_whole(
     installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
 ) -> None:
-    with RealWorld.opened(installed) as world:
+    with RealSandbox.opened(installed) as sandbox:
         names = [f"at-{number}" for number in range(12)]
         for name in names:
-            world.apply(at(name))
+            sandbox.apply(at(name))
         job_from(installed, overlay(tmp_path, components=["sharded"]), "sharded")
 
         shares = []
         for pod in pods_of(installed, "sharded", number=4):
             lines = [json.loads(line) for line in kubelet.run(pod).stderr.splitlines()]
-            mine = [line for line in lines if line.get("namespace") == world.namespace]
+            mine = [line for line in lines if line.get("namespace") == sandbox.namespace]
             shares.append([line["at"] for line in mine if line["action"] == "create pod"])
 
         assert sorted(name for share in shares for name in share) == sorted(names)

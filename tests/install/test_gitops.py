@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from lupa import lua51  # type: ignore[import-untyped]  # Argo CD's is a Lua 5.1
 
-from tests.controlplane.server import ControlPlane
+from tests.contract.test_contract import SUCCEEDED, in_an_hour
 from tests.install import kstatus
 from tests.install.overlay import KUSTOMIZE
-from tests.test_contract import SUCCEEDED, in_an_hour
-from tests.worlds import RealWorld, at
+from tests.support.controlplane.server import ControlPlane
+from tests.support.sandbox import RealSandbox, at
 
 Manifest = dict[str, Any]
 
@@ -65,19 +65,19 @@ def test_there_is_a_verdict_for_every_situation(ats: dict[str, Manifest]) -> Non
 def test_an_at_does_not_drift_from_git_in_its_whole_life(
     control_plane: ControlPlane, apply: list[str]
 ) -> None:
-    with RealWorld.opened(control_plane) as world:
+    with RealSandbox.opened(control_plane) as sandbox:
         manifest = json.dumps(at(ttlSecondsAfterFinished=0, command="date"))
-        where = ["--filename=-", f"--namespace={world.namespace}"]
+        where = ["--filename=-", f"--namespace={sandbox.namespace}"]
         control_plane.kubectl(*apply, *where, input=manifest)
-        before = world.at("cnrex")
+        before = sandbox.at("cnrex")
 
-        world.reconcile()
-        world.set_pod_status(world.at("cnrex")["status"]["podName"], SUCCEEDED)
-        world.reconcile(in_an_hour())
+        sandbox.reconcile()
+        sandbox.set_pod_status(sandbox.at("cnrex")["status"]["podName"], SUCCEEDED)
+        sandbox.reconcile(in_an_hour())
 
-        after = world.at("cnrex")
+        after = sandbox.at("cnrex")
         assert after["status"]["phase"] == "Succeeded"
-        assert world.pods() == []
+        assert sandbox.pods() == []
         assert claims(after) == claims(before)
         control_plane.kubectl("diff", *apply[1:], *where, input=manifest)
 

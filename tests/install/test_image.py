@@ -61,9 +61,10 @@ def test_one_build_argument_pins_the_base_of_all_stages(our_image: Image) -> Non
 
 
 def test_its_code_is_compiled(our_image: Image) -> None:
-    sources = list((our_image.prefix / "cnat").glob("*.py"))
-    compiled = (our_image.prefix / "cnat/__pycache__").glob("*.pyc")
-    assert {path.name.partition(".")[0] for path in compiled} == {path.stem for path in sources}
+    sources = list((our_image.prefix / "cnat").rglob("*.py"))
+    compiled = (our_image.prefix / "cnat").rglob("__pycache__/*.pyc")
+    modules = {(path.parents[1], path.name.partition(".")[0]) for path in compiled}
+    assert modules == {(path.parent, path.stem) for path in sources}
 
 
 def test_all_it_copies_is_sent_to_the_builder() -> None:

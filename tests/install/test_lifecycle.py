@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.controlplane.server import ControlPlane, running
+from tests.contract.test_contract import SUCCEEDED
 from tests.install.conftest import UID
 from tests.install.eventually import eventually
 from tests.install.image import REPOSITORY, Image
 from tests.install.kubelet import Kubelet
 from tests.install.overlay import CRD, KUSTOMIZE
-from tests.test_contract import SUCCEEDED
-from tests.worlds import at
+from tests.support.controlplane.server import ControlPlane, running
+from tests.support.sandbox import at
 
 Manifest = dict[str, Any]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import cnat
-from tests.controlplane.server import ControlPlane
 from tests.install.overlay import KUSTOMIZE, built, only, overlay
+from tests.support.controlplane.server import ControlPlane
 
 HEALTH = "resource.customizations.health.cnat.programming-kubernetes.info_At"
 LUA = KUSTOMIZE / "components/argocd-health/health.lua"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cnat import api
-from cnat.fields import moment
+from cnat.core import api
+from cnat.core.fields import moment
 from tests.install.overlay import KUSTOMIZE
 
 Manifest = dict[str, Any]

@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 import pytest
 
-from cnat.cluster import Rejected
-from cnat.results import Results
-from cnat.schedule import rfc3339
-from tests import test_contract as contract
-from tests.controlplane.server import ControlPlane
+from cnat.cluster.protocol import Rejected
+from cnat.core.schedule import rfc3339
+from cnat.engine.results import Results
+from tests.contract import test_contract as contract
 from tests.install.eventually import eventually
 from tests.install.image import REPOSITORY
 from tests.install.overlay import KUSTOMIZE, built
-from tests.worlds import Manifest, RealWorld, World, at
+from tests.support.controlplane.server import ControlPlane
+from tests.support.sandbox import Manifest, RealSandbox, Sandbox, at
 
 GROUP = "cnat.programming-kubernetes.info"
 
@@ -37,7 +37,7 @@ class Right(NamedTuple):
         return f"{self.verb} {self.resource}"
 
 
-class Watched(RealWorld):
+class Watched(RealSandbox):
     """Keeps what passes complain of."""
 
     complaints: tuple[str, ...] = ()
@@ -52,19 +52,19 @@ class Watched(RealWorld):
         return results
 
 
-def an_at_listed_before_its_instant_is_read_again_when_it_comes(world: World) -> None:
+def an_at_listed_before_its_instant_is_read_again_when_it_comes(sandbox: Sandbox) -> None:
     """What `--linger` does, and any pass that takes long."""
-    assert isinstance(world, Watched)
-    world.apply(at(schedule=rfc3339(datetime.now(UTC) + timedelta(seconds=2))))
-    where = [f"--kubeconfig={world.kubeconfig}", f"--namespace={world.namespace}"]
+    assert isinstance(sandbox, Watched)
+    sandbox.apply(at(schedule=rfc3339(datetime.now(UTC) + timedelta(seconds=2))))
+    where = [f"--kubeconfig={sandbox.kubeconfig}", f"--namespace={sandbox.namespace}"]
     command = [sys.executable, str(REPOSITORY / "reconcile.py"), *where, "--linger=5"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    world.complaints += (result.stderr,)
-    assert world.at("cnrex")["status"]["phase"] == "Running"
+    sandbox.complaints += (result.stderr,)
+    assert sandbox.at("cnrex")["status"]["phase"] == "Running"
 
 
 # For each right a scenario that fails without it.
-NEEDED: dict[Right, Callable[[World], None]] = {
+NEEDED: dict[Right, Callable[[Sandbox], None]] = {
     Right(GROUP, "ats", "list"): contract.test_a_started_at_is_running,
     Right(GROUP, "ats", "get"): an_at_listed_before_its_instant_is_read_again_when_it_comes,
     Right(GROUP, "ats/status", "patch"): contract.test_a_started_at_is_running,
@@ -101,36 +101,36 @@ def reconciler_with(
     rights: Iterable[Right], control_plane: ControlPlane, folder: Path
 ) -> Iterator[Watched]:
     """A namespace where the reconciler has these rights and no other."""
-    with RealWorld.opened(control_plane) as plain:
-        world = Watched(control_plane, plain.namespace, plain.kubeconfig)
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
+    with RealSandbox.opened(control_plane) as plain:
+        sandbox = Watched(control_plane, plain.namespace, plain.kubeconfig)
+        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{sandbox.namespace}"
         name = {"metadata": {"name": "cnat"}}
         rules = [
             {"apiGroups": [each.group], "resources": [each.resource], "verbs": [each.verb]}
             for each in rights
         ]
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "cnat"}
-        subject = {"kind": "ServiceAccount", "name": "cnat", "namespace": world.namespace}
-        world.request("POST", f"{world.core}/serviceaccounts", name)
-        world.request("POST", f"{rbac}/roles", {**name, "rules": rules})
-        world.request(
+        subject = {"kind": "ServiceAccount", "name": "cnat", "namespace": sandbox.namespace}
+        sandbox.request("POST", f"{sandbox.core}/serviceaccounts", name)
+        sandbox.request("POST", f"{rbac}/roles", {**name, "rules": rules})
+        sandbox.request(
             "POST", f"{rbac}/rolebindings", {**name, "roleRef": reference, "subjects": [subject]}
         )
-        answer = world.request("POST", f"{world.core}/serviceaccounts/cnat/token", {"spec": {}})
-        world.kubeconfig = control_plane.kubeconfig_for(
+        answer = sandbox.request("POST", f"{sandbox.core}/serviceaccounts/cnat/token", {"spec": {}})
+        sandbox.kubeconfig = control_plane.kubeconfig_for(
             answer["status"]["token"], path=folder / "kubeconfig"
         )
-        user = f"system:serviceaccount:{world.namespace}:cnat"
+        user = f"system:serviceaccount:{sandbox.namespace}:cnat"
         some = next(iter(rights))
-        eventually(lambda: may(world, user, some))
-        yield world
+        eventually(lambda: may(sandbox, user, some))
+        yield sandbox
 
 
-def may(world: RealWorld, user: str, right: Right) -> bool:
-    """Whether the API server would let that user do it, in this world's namespace."""
+def may(sandbox: RealSandbox, user: str, right: Right) -> bool:
+    """Whether the API server would let that user do it, in this sandbox's namespace."""
     resource, _, subresource = right.resource.partition("/")
     attributes = {
-        "namespace": world.namespace,
+        "namespace": sandbox.namespace,
         "group": right.group,
         "resource": resource,
         "subresource": subresource,
@@ -138,7 +138,7 @@ def may(world: RealWorld, user: str, right: Right) -> bool:
     }
     review = {"spec": {"user": user, "resourceAttributes": attributes}}
     path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-    return bool(world.request("POST", path, review)["status"]["allowed"])
+    return bool(sandbox.request("POST", path, review)["status"]["allowed"])
 
 
 def test_each_right_of_the_reconciler_has_a_test_that_needs_it(role: set[Right]) -> None:
@@ -155,19 +155,19 @@ def test_without_a_right_the_reconciler_fails_and_names_it(
 ) -> None:
     with (
         caplog.at_level(logging.DEBUG),
-        reconciler_with(role - {right}, installed, tmp_path) as world,
+        reconciler_with(role - {right}, installed, tmp_path) as sandbox,
     ):
         with pytest.raises((AssertionError, KeyError, ValueError, Rejected)):
-            NEEDED[right](world)
-        told = "\n".join([*world.complaints, caplog.text])
+            NEEDED[right](sandbox)
+        told = "\n".join([*sandbox.complaints, caplog.text])
         assert f'cannot {right.verb} resource "{right.resource}" in API group' in told
 
 
 def test_with_all_its_rights_the_reconciler_lingers(
     installed: ControlPlane, role: set[Right], tmp_path: Path
 ) -> None:
-    with reconciler_with(role, installed, tmp_path) as world:
-        an_at_listed_before_its_instant_is_read_again_when_it_comes(world)
+    with reconciler_with(role, installed, tmp_path) as sandbox:
+        an_at_listed_before_its_instant_is_read_again_when_it_comes(sandbox)
 
 
 READ = {"get", "list", "watch"}
@@ -180,21 +180,21 @@ WRITE = {"create", "update", "patch", "delete", "deletecollection"}
 def test_people_have_their_rights_on_ats_by_the_roles_they_have(
     installed: ControlPlane, aggregate: str, on_ats: set[str]
 ) -> None:
-    with RealWorld.opened(installed) as world:
+    with RealSandbox.opened(installed) as sandbox:
         user = f"{aggregate}er"
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
+        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{sandbox.namespace}"
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
         body: Manifest = {
             "metadata": {"name": user},
             "roleRef": {**reference, "name": aggregate},
             "subjects": [{"apiGroup": reference["apiGroup"], "kind": "User", "name": user}],
         }
-        world.request("POST", f"{rbac}/rolebindings", body)
-        eventually(lambda: may(world, user, Right(GROUP, "ats", "watch")))
+        sandbox.request("POST", f"{rbac}/rolebindings", body)
+        eventually(lambda: may(sandbox, user, Right(GROUP, "ats", "watch")))
 
         def allowed(resource: str) -> set[str]:
             verbs = READ | WRITE
-            return {verb for verb in verbs if may(world, user, Right(GROUP, resource, verb))}
+            return {verb for verb in verbs if may(sandbox, user, Right(GROUP, resource, verb))}
 
         assert allowed("ats") == on_ats
         assert allowed("ats/status") == READ

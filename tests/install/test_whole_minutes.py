@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from tests.controlplane.server import ControlPlane
 from tests.install.eventually import eventually
+from tests.support.controlplane.server import ControlPlane
 
 
 def test_a_pass_starts_at_the_full_minute_even_while_another_hangs(installed: ControlPlane) -> None:

@@ -1,0 +1,57 @@
+"""A cluster that answers writes as the real one would, and keeps nothing: the client dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from cnat.cluster.protocol import Source
+from cnat.core import api
+from cnat.core.fields import Manifest
+from cnat.core.objects import At, Pod
+from cnat.core.schedule import rfc3339
+
+
+class Rehearsal:
+    """A `cnat.cluster.protocol.Cluster` that reads from `source` and writes nowhere.
+
+    Every write succeeds, as far as can be told without asking a server.
+
+    Args:
+        source: where Ats and Pods are read: a live cluster, an embedded one, or manifests.
+        now: the time to plan for; by default the source's.
+    """
+
+    def __init__(self, source: Source, now: Callable[[], datetime] | None = None) -> None:
+        self._source = source
+        self.now = now or source.now
+
+    def pods(self) -> Iterator[list[Manifest]]:
+        return self._source.pods()
+
+    def ats(self) -> Iterator[list[Manifest]]:
+        return self._source.ats()
+
+    def at(self, namespace: str, name: str) -> Manifest:
+        return self._source.at(namespace, name)
+
+    def pod(self, namespace: str, name: str) -> Manifest:
+        return self._source.pod(namespace, name)
+
+    def create_pod(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:  # noqa: ARG002
+        created = rfc3339(self.now().replace(microsecond=0))
+        metadata = {**manifest["metadata"], "uid": "", "creationTimestamp": created}
+        return {**manifest, "metadata": metadata, "status": {"phase": "Pending"}}
+
+    def update_status(self, at: At, status: Manifest) -> Manifest:
+        return {**at.raw, "status": status}
+
+    def release_pod(self, pod: Pod) -> Manifest:
+        finalizers = [entry for entry in pod.finalizers if entry != api.FINALIZER]
+        return {**pod.raw, "metadata": {**pod.raw["metadata"], "finalizers": finalizers}}
+
+    def delete_pod(self, pod: Pod) -> None:
+        pass
+
+    def create_event(self, event: Manifest) -> None:
+        pass

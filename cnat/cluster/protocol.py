@@ -1,0 +1,95 @@
+"""What a cluster must offer to a pass, and how it may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Protocol
+
+from cnat.core.fields import Manifest
+from cnat.core.objects import At, Pod
+
+
+class ClusterError(Exception):
+    """A request that did not do what was asked. The text is for the user."""
+
+
+class Unreachable(ClusterError):
+    """No answer: connection refused or broken, TLS failure, time-out."""
+
+
+class OutOfTime(ClusterError):
+    """The pass's deadline left no time to send it (again)."""
+
+
+class Rejected(ClusterError):
+    """An answer that says no.
+
+    Attributes:
+        code: the HTTP status code.
+        reason: the `reason` of the answer's metav1.Status (`AlreadyExists`, `Forbidden`, ...).
+        message: its message.
+        continuation: the token that a 410 answer to a list page gives to go on with.
+        retry_after: seconds that the server asks to be left alone for, where it does.
+        causes: the reasons among the answer's `details.causes`.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        continuation: str = "",
+        retry_after: float | None = None,
+        causes: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.continuation = continuation
+        self.retry_after = retry_after
+        self.causes = causes
+
+    @property
+    def transient(self) -> bool:
+        """Whether the answer is about the server's state and not about the request."""
+        return self.code in {408, 429} or self.code >= 500
+
+
+class Source(Protocol):
+    """Where Ats and Pods are read."""
+
+    def now(self) -> datetime:
+        """The time by the clock that counts for these objects, aware, in UTC."""
+
+    def pods(self) -> Iterator[list[Manifest]]:
+        """The Pods with our label, page by page. All requests raise ClusterError."""
+
+    def ats(self) -> Iterator[list[Manifest]]:
+        """The Ats, page by page."""
+
+    def at(self, namespace: str, name: str) -> Manifest:
+        """One At, as it is now."""
+
+    def pod(self, namespace: str, name: str) -> Manifest:
+        """One Pod, as it is now, whoever owns it."""
+
+
+class Cluster(Source, Protocol):
+    """A Source that can be written to. Each write answers the object as it is afterwards."""
+
+    def create_pod(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        """Create a Pod under strict field validation; as a dry run, only hear what would happen."""
+
+    def update_status(self, at: At, status: Manifest) -> Manifest:
+        """Replace the status, unless the At was written since it was read (409 Conflict)."""
+
+    def release_pod(self, pod: Pod) -> Manifest:
+        """Remove our finalizer, and only that, from just this Pod (by uid)."""
+
+    def delete_pod(self, pod: Pod) -> None:
+        """Delete just this Pod (by uid)."""
+
+    def create_event(self, event: Manifest) -> None:
+        """Create an Event."""

@@ -1,0 +1,202 @@
+"""Requests to the API server: sent, tried again while there is time, decoded."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, NoReturn
+
+import tenacity
+import urllib3
+from kubernetes import client
+
+from cnat.cluster.deadline import Deadline
+from cnat.cluster.protocol import OutOfTime, Rejected, Unreachable
+from cnat.cluster.server_clock import ServerClock
+from cnat.core.fields import Manifest
+
+# Seconds that a write may take before it is sent again: one that takes this long is stuck.
+WRITE_TIMEOUT = 10.0
+_ATTEMPTS = 5
+# Seconds after which nothing is created by a further try: a run that the first one started may
+# since have ended, been recorded, and its Pod been deleted.
+_CREATE_WITHIN = 10.0
+
+# Seconds for which the headers with the credentials are used again. The kubernetes client takes
+# as long to say what they are as to send a small request.
+_HEADERS_LIFETIME = 10.0
+# Bytes of an answer that are read at once, at most.
+_CHUNK = 1 << 18
+
+
+class Transport:
+    """Requests over a connection; thread-safe.
+
+    Args:
+        connection: from `cnat.cluster.live.connect`.
+        deadline: nothing is sent, and no retry waited for, beyond it.
+        clock: learns the server's time from each answer.
+    """
+
+    def __init__(
+        self, connection: client.ApiClient, deadline: Deadline, clock: ServerClock
+    ) -> None:
+        self._connection = connection
+        # Without the client's layer above it, which looks for other content types at each request.
+        self._pool = connection.rest_client.pool_manager
+        self._host: str = connection.configuration.host
+        self._deadline = deadline
+        self._clock = clock
+        self._headers: dict[str, str] = {}
+        self._headers_until = 0.0
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_worth_retrying),
+            wait=_wait,
+            stop=self._give_up,
+            retry_error_callback=_given_up,
+            sleep=deadline.sleep,
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+        timeout: float = WRITE_TIMEOUT,
+    ) -> Manifest:
+        """Send a request and decode the answer.
+
+        Args:
+            path: with the query.
+            timeout: seconds until it counts as unanswered and is tried again.
+
+        Raises:
+            Rejected: the answer says no; where it is about the server's state (429, 5xx), it has
+                said so to several tries.
+            Unreachable: there was no answer to several tries.
+            OutOfTime: the deadline didn't leave time for (all) tries, or a create would have been
+                sent again too late after its first try.
+        """
+        document: Manifest = self._retrying(self._send, method, path, body, content_type, timeout)
+        return document
+
+    def _send(
+        self, method: str, path: str, body: Manifest | None, content_type: str, timeout: float
+    ) -> Manifest:
+        remaining = self._deadline.remaining
+        if not remaining:
+            raise OutOfTime("the pass had to end before this request")
+        timeout = min(timeout, remaining)
+        headers = {**self._common_headers(), "Content-Type": content_type}
+        sent = time.time()
+        until = time.monotonic() + timeout
+        try:
+            answer = self._pool.urlopen(
+                method,
+                self._host + path,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=urllib3.Timeout(total=timeout),
+                preload_content=False,
+            )
+            content = self._read(answer, until)
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(f"cannot reach {self._host}: {_cause(error)}") from error
+        self._clock.observe(answer.headers.get("Date"), sent, time.time())
+        try:
+            document = json.loads(content)
+        except ValueError:
+            document = None
+        if answer.status >= 300:
+            raise _rejection(answer, document if isinstance(document, dict) else {}, content)
+        if not isinstance(document, dict):
+            raise self.no_api_server(f"its answer to {method} {path} is no JSON object")
+        return document
+
+    def no_api_server(self, why: str) -> Unreachable:
+        """The error for what answers, but not as the Kubernetes API does."""
+        return Unreachable(f"{self._host} is no Kubernetes API server: {why}")
+
+    def _common_headers(self) -> dict[str, str]:
+        now = time.monotonic()
+        if now >= self._headers_until:
+            headers = {"Accept": "application/json", **self._connection.default_headers}
+            self._connection.update_params_for_auth(
+                headers, [], ["BearerToken"], "", "GET", None, request_auth=None
+            )
+            self._headers = headers
+            self._headers_until = now + _HEADERS_LIFETIME
+        return self._headers
+
+    def _read(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
+        """The body. urllib3's own time-out is for each piece that arrives, however small."""
+        pieces = []
+        while piece := response.read1(_CHUNK):
+            pieces.append(piece)
+            if time.monotonic() > until:
+                response.close()
+                raise Unreachable(f"{self._host} answers too slowly")
+        return b"".join(pieces)
+
+    def _give_up(self, state: tenacity.RetryCallState) -> bool:
+        patience = self._deadline.remaining
+        if state.args[0] == "POST":
+            patience = min(patience, _CREATE_WITHIN - (state.seconds_since_start or 0.0))
+        return state.attempt_number >= _ATTEMPTS or state.upcoming_sleep >= patience
+
+
+def _given_up(state: tenacity.RetryCallState) -> NoReturn:
+    error = state.outcome.exception() if state.outcome else None
+    if error is None:
+        raise AssertionError("given up on a success")
+    if state.attempt_number < _ATTEMPTS:
+        raise OutOfTime(f"the pass ran out of time: {error}") from error
+    raise error
+
+
+def _rejection(answer: Any, document: Manifest, content: bytes) -> Rejected:
+    metadata = document.get("metadata")
+    continuation = metadata.get("continue", "") if isinstance(metadata, dict) else ""
+    try:
+        retry_after = float(answer.headers.get("Retry-After", ""))
+    except ValueError:
+        retry_after = None
+    details = document.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    said = content[:200].decode(errors="replace").strip()
+    return Rejected(
+        answer.status,
+        str(document.get("reason") or answer.reason or answer.status),
+        str(document.get("message") or f"HTTP {answer.status} {answer.reason}: {said}"),
+        continuation,
+        retry_after,
+        frozenset(str(cause.get("reason")) for cause in causes or ()),
+    )
+
+
+def _worth_retrying(error: BaseException) -> bool:
+    return isinstance(error, Unreachable) or (isinstance(error, Rejected) and error.transient)
+
+
+_backoff = tenacity.wait_exponential(multiplier=0.1, max=5.0) + tenacity.wait_random(0.0, 0.1)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Seconds until the next try: what the server asked for (RFC 9110, 10.2.3), or a back-off."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Rejected) and error.retry_after is not None:
+        return error.retry_after
+    return _backoff(state)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost cause of a urllib3 error, which says what the outer ones only wrap."""
+    while True:
+        # `ProtocolError("Connection aborted.", cause)` has it among its arguments only.
+        inner = error.__cause__ or (error.args[-1] if error.args else None)
+        if not isinstance(inner, Exception) or inner is error:
+            break
+        error = inner
+    text = str(error)
+    return text.rpartition(": ")[2] if "object at 0x" in text else text

@@ -1,0 +1,31 @@
+"""The names of the At API: what is written in manifests, labels and statuses."""
+
+GROUP = "cnat.programming-kubernetes.info"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "At"
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "cnat"
+AT_UID = f"{GROUP}/at-uid"
+AT_NAME = f"{GROUP}/at"
+SCHEDULED_TIME = f"{GROUP}/scheduled-time"
+FINALIZER = f"{GROUP}/outcome"
+POD_SELECTOR = f"{MANAGED_BY}={MANAGER}"
+
+FINISHED_PHASES = frozenset({"Succeeded", "Failed", "Missed"})
+PHASES = FINISHED_PHASES | {"Pending", "Suspended", "Running"}
+
+POD_LOST = "PodLost"
+
+OWN_FIELDS = frozenset(
+    {
+        "schedule",
+        "timeZone",
+        "command",
+        "podMetadata",
+        "suspend",
+        "startingDeadlineSeconds",
+        "ttlSecondsAfterFinished",
+    }
+)

@@ -1,0 +1,278 @@
+"""The decisions: `(now, what is seen of one At) -> the next thing to do for it`, pure.
+
+A pass asks again after each write, with what the write answered, until there is nothing left to
+do. So one function says what follows what (status before finalizer, check before start), a
+finished pass is converged by construction, and a pass killed anywhere is continued by the next.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cnat.core import api, pod, status
+from cnat.core.fields import Malformed, Manifest, moment
+from cnat.core.objects import At, Pod
+from cnat.core.schedule import ScheduleError, rfc3339
+
+# A Pod isn't deleted by us, nor let go of when somebody else has deleted it, until it is so old. A
+# pass that was held up between its lists and its create (by the network, by retries, by a frozen
+# machine) then finds the name taken, however soon the run ended and was recorded.
+HELD_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why the API server would not take the Pod: a reason in CamelCase and its message."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What this pass has seen of one At.
+
+    Attributes:
+        pods: the Pods that carry our label and this At's uid.
+        checked: its Pod was sent as a dry run in this pass; `refusal` has the answer, None for
+            accepted. A refused start sets both as well.
+        absent: names of Pods that this pass asked for and that aren't there, or aren't ours.
+    """
+
+    at: At
+    pods: tuple[Pod, ...] = ()
+    checked: bool = False
+    refusal: Refusal | None = None
+    absent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class CreatePod:
+    """Start the run of the At's instant."""
+
+    at: At
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class UpdateStatus:
+    """Write `status`, the whole of it, unless somebody wrote the At since it was read."""
+
+    at: At
+    status: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReleasePod:
+    """Take our finalizer off: the outcome is recorded, or nobody is left to record it for."""
+
+    pod: Pod
+
+
+@dataclass(frozen=True)
+class DeletePod:
+    """Delete a finished Pod whose time to live has passed."""
+
+    pod: Pod
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Send the Pod as a dry run, to hear at once what would refuse it at its instant."""
+
+    at: At
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class FindPod:
+    """Ask for a Pod by name: the status says it runs, but it wasn't in the list."""
+
+    at: At
+    name: str
+
+
+Action = CreatePod | UpdateStatus | ReleasePod | DeletePod | Preflight | FindPod
+
+
+def next_action(now: datetime, seen: Seen) -> Action | None:
+    """The next thing to do for one At, None when it is converged.
+
+    Args:
+        now: the time by the clock that counts (the API server's), aware.
+        seen: the At with its Pods, and what this pass has learnt about it.
+
+    Raises:
+        Malformed: the status isn't what cnat writes, so nothing may be concluded from it.
+    """
+    return (
+        _follow_lost_pod(now, seen)
+        or _follow_pods(now, seen)
+        or _tidy(now, seen)
+        or _arm_or_start(now, seen)
+    )
+
+
+def cannot_start(at: At) -> bool:
+    """Whether the At's own status says that it can't start as written."""
+    record = at.status
+    return record.get("phase") == "Pending" and "reason" in record
+
+
+def armed_for(at: At) -> datetime | None:
+    """The instant that the At is armed for, in UTC; None if it isn't waiting for one."""
+    record = at.status
+    if record.get("phase") != "Pending" or "reason" in record:
+        return None
+    return moment(record.get("scheduledTime"))
+
+
+def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
+    """A run that the status calls Running, and whose Pod isn't among the listed.
+
+    Another pass may have created that Pod after this pass listed Pods, so it is asked for by
+    name before it counts as lost.
+    """
+    record = seen.at.status
+    if record.get("phase") != "Running":
+        return None
+    name, instant = str(record.get("podName")), moment(record.get("scheduledTime"))
+    if instant is None or any(its_pod.name == name for its_pod in seen.pods):
+        return None
+    if name not in seen.absent:
+        return FindPod(seen.at, name)
+    return _differing(seen.at, status.lost(seen.at, instant, name, now))
+
+
+def _follow_pods(now: datetime, seen: Seen) -> Action | None:
+    """Bring the outcome of each run that has a Pod into the status, one run after the other.
+
+    Normally there is one. There are two where a pass was killed between a create and its status
+    write, and the schedule was edited before the next pass.
+    """
+    for instant, its_pod in _unrecorded(seen):
+        earned = status.of_pod(seen.at, instant, its_pod, now)
+        if action := _differing(seen.at, earned):
+            return action
+        if earned["phase"] == "Running":
+            break
+    return None
+
+
+def _tidy(now: datetime, seen: Seen) -> Action | None:
+    """Release and, after its time to live, delete the Pods whose outcome is recorded."""
+    if not seen.pods:
+        return None
+    ended = {run["scheduledTime"]: run for run in status.ended_runs(seen.at)}
+    for instant, its_pod in _runs(seen):
+        record = ended.get(rfc3339(instant))
+        if record is None:
+            continue
+        if its_pod.deleted and not _name_may_go(now, its_pod):
+            continue
+        if its_pod.held:
+            return ReleasePod(its_pod)
+        ttl = seen.at.ttl_seconds_after_finished
+        completion = moment(record.get("completionTime"))
+        if ttl is None or completion is None or its_pod.deleted:
+            continue
+        if (now - completion).total_seconds() >= ttl and _name_may_go(now, its_pod):
+            return DeletePod(its_pod)
+    return None
+
+
+def _name_may_go(now: datetime, its_pod: Pod) -> bool:
+    """Whether no pass can still be about to create this Pod, so that its name may become free."""
+    created = its_pod.created
+    return created is None or (now - created).total_seconds() >= HELD_SECONDS
+
+
+def _arm_or_start(now: datetime, seen: Seen) -> Action | None:
+    """What the schedule asks for, once no earlier run is still under way."""
+    at = seen.at
+    if at.deleting or _unrecorded(seen):
+        return None
+    try:
+        instant = at.instant
+        if ended := status.recorded(at, instant, now):
+            return _differing(at, ended)
+        if at.suspended:
+            return _differing(at, status.suspended(at, instant, now))
+        if now < instant:
+            return _arm(now, seen, instant)
+        return _start(now, seen, instant)
+    except Malformed as error:
+        return _differing(at, status.stalled(at, None, now, "InvalidSpec", str(error)))
+    except ScheduleError as error:
+        return _differing(at, status.stalled(at, None, now, "InvalidSchedule", str(error)))
+
+
+def _arm(now: datetime, seen: Seen, instant: datetime) -> Action | None:
+    at = seen.at
+    armed = status.armed(at, instant, now)
+    if armed == at.status:
+        return None
+    if not seen.checked:
+        return Preflight(at, pod.build(at, instant))
+    if seen.refusal:
+        reason, message = seen.refusal.reason, seen.refusal.message
+        return _differing(at, status.stalled(at, instant, now, reason, message))
+    return UpdateStatus(at, armed)
+
+
+def _start(now: datetime, seen: Seen, instant: datetime) -> Action | None:
+    at = seen.at
+    deadline = at.starting_deadline_seconds
+    if deadline is not None and (now - instant).total_seconds() > deadline:
+        return _differing(at, status.missed(at, instant, now))
+    if seen.refusal:
+        reason, message = seen.refusal.reason, seen.refusal.message
+        return _differing(at, status.stalled(at, instant, now, reason, message))
+    return CreatePod(at, pod.build(at, instant))
+
+
+def _differing(at: At, earned: dict[str, Any]) -> UpdateStatus | None:
+    return None if earned == at.status else UpdateStatus(at, earned)
+
+
+def _unrecorded(seen: Seen) -> list[tuple[datetime, Pod]]:
+    """The Pods whose run has no recorded outcome yet; that of the status first, then by time.
+
+    "Missed" and "PodLost" say that there was no Pod. A Pod that is there after all (it was
+    created by a pass that overlapped, or got its labels back) is the better witness.
+    """
+    if not seen.pods:
+        return []
+    ended = {
+        run["scheduledTime"]
+        for run in status.ended_runs(seen.at)
+        if run.get("phase") != "Missed" and run.get("reason") != api.POD_LOST
+    }
+    current = seen.at.status.get("scheduledTime")
+    return sorted(
+        (run for run in _runs(seen) if rfc3339(run[0]) not in ended),
+        key=lambda run: (rfc3339(run[0]) != current, run[0]),
+    )
+
+
+def _runs(seen: Seen) -> list[tuple[datetime, Pod]]:
+    """Each Pod with the instant of its run. A Pod whose name is no run's name is left alone.
+
+    The annotation tells the instant; should somebody have changed it, the instants that the At
+    knows of are tried. The name, a hash of the instant, proves which one is right.
+    """
+    record = seen.at.status
+    known = {moment(record.get("scheduledTime"))}
+    known |= {moment(run["scheduledTime"]) for run in status.ended_runs(seen.at)}
+    with suppress(ValueError):  # An edit may have broken the schedule; earlier runs go on.
+        known.add(seen.at.instant)
+    runs = {
+        its_pod.name: (instant, its_pod)
+        for its_pod in seen.pods
+        for instant in known | {its_pod.scheduled_time}
+        if instant is not None and pod.name(seen.at, instant) == its_pod.name
+    }
+    return list(runs.values())

@@ -1,0 +1,140 @@
+"""Planning without a cluster: the Ats and Pods of some documents, offered as a cluster would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from cnat.cluster.protocol import Rejected
+from cnat.core import api
+from cnat.core.fields import Manifest
+from cnat.core.objects import Pod
+from cnat.manifests import files
+from cnat.manifests.files import Document, Invalid
+from cnat.manifests.selector import Selector, parse
+
+Key = tuple[str, str, str]
+
+
+def key(manifest: Manifest) -> Key:
+    """What an At or Pod is found by: kind, namespace (`default` if it names none), name."""
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace") or "default", metadata["name"]
+
+
+def completed(manifest: Manifest, **defaults: object) -> dict[str, Any]:
+    """A manifest with `defaults` for the metadata that it lacks.
+
+    To be null or empty is to be lacking: the API server drops both (Go's `omitempty`).
+    """
+    present = {name: value for name, value in manifest["metadata"].items() if value}
+    lacking = {name: value for name, value in defaults.items() if name not in present}
+    return {**manifest, "metadata": {**present, **lacking}}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which of all objects a pass sees: those of one namespace (None: all), Ats by their labels."""
+
+    namespace: str | None
+    labels: Selector
+
+    def ats(self, objects: Iterable[Manifest]) -> list[Manifest]:
+        return [
+            at
+            for at in objects
+            if files.is_at(at) and self._has(at) and self.labels(at["metadata"].get("labels") or {})
+        ]
+
+    def pods(self, objects: Sequence[Manifest], *, all_readable: bool) -> list[Manifest]:
+        """The Pods with our label.
+
+        Args:
+            all_readable: no document is unreadable or refused. Else Pods whose At isn't there are
+                left out: to a pass they would be orphans, and their At may be what can't be read.
+        """
+        ats = {at["metadata"]["uid"] for at in objects if files.is_at(at)}
+        return [
+            pod
+            for pod in objects
+            if files.is_pod(pod)
+            and self._has(pod)
+            and (pod["metadata"].get("labels") or {}).get(api.MANAGED_BY) == api.MANAGER
+            and (all_readable or Pod(pod).at_uid in ats)
+        ]
+
+    def _has(self, manifest: Manifest) -> bool:
+        return self.namespace in (None, manifest["metadata"]["namespace"])
+
+
+class Snapshot:
+    """A `cnat.cluster.protocol.Source` of documents.
+
+    An At has what a server would have added (namespace, generation, ...), with
+    `namespace/name` for a uid. Objects that are neither At nor Pod are ignored.
+
+    Args:
+        documents: as `cnat.manifests.files.read` gives them.
+        now: the time to plan for, aware.
+        namespace: see only its objects, and put those there that name none (else in `default`).
+        selector: label selector for the Ats, in kubectl's syntax.
+
+    Attributes:
+        problems: the documents that are no use, refused Ats among them.
+
+    Raises:
+        ValueError: not a selector.
+    """
+
+    def __init__(
+        self,
+        documents: Iterable[Document | Invalid],
+        now: Callable[[], datetime],
+        *,
+        namespace: str | None = None,
+        selector: str | None = None,
+    ) -> None:
+        self.now = now
+        self.problems: list[Invalid] = []
+        self._selection = Selection(namespace, parse(selector or ""))
+        self._documents: dict[Key, Document] = {}
+        for entry in documents:
+            if isinstance(entry, Invalid):
+                self.problems.append(entry)
+            elif refused := files.violations(entry):
+                self.problems += refused
+            elif files.is_at_or_pod(entry.manifest):
+                self._add(entry, namespace or "default")
+
+    def _add(self, document: Document, namespace: str) -> None:
+        known = completed(document.manifest, namespace=namespace)
+        uid = "/".join(key(known)[1:])
+        document = replace(
+            document, manifest=completed(known, uid=uid, generation=1, resourceVersion="1")
+        )
+        first = self._documents.setdefault(key(known), document)
+        if first is not document:
+            self.problems.append(document.invalid("metadata.name", f"is also in {first}"))
+
+    def pods(self) -> Iterator[list[Manifest]]:
+        yield self._selection.pods(self._objects(), all_readable=not self.problems)
+
+    def ats(self) -> Iterator[list[Manifest]]:
+        yield self._selection.ats(self._objects())
+
+    def at(self, namespace: str, name: str) -> Manifest:
+        return self._get((api.KIND, namespace, name))
+
+    def pod(self, namespace: str, name: str) -> Manifest:
+        return self._get(("Pod", namespace, name))
+
+    def _objects(self) -> list[Manifest]:
+        return [document.manifest for document in self._documents.values()]
+
+    def _get(self, wanted: Key) -> Manifest:
+        if wanted not in self._documents:
+            kind, namespace, name = wanted
+            raise Rejected(404, "NotFound", f"no {kind} {namespace}/{name} in the manifests")
+        return self._documents[wanted].manifest

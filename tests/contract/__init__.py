@@ -1,0 +1,1 @@
+"""What must hold on every cluster: the embedded store and a real control plane."""

@@ -1,0 +1,245 @@
+"""Staying for the instant: what falls due after the pass is started when it does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cnat.cluster.deadline import Deadline
+from cnat.core.schedule import rfc3339
+from cnat.engine.reconcile import reconcile
+from cnat.engine.results import Change, Failure, Results
+from cnat.engine.workers import Applier
+from cnat.local.store import LocalCluster
+from tests.support import factories
+from tests.support.fake_cluster import FakeCluster, Objects
+from tests.support.sandbox import EmbeddedSandbox, RealSandbox, at
+
+ROOT = Path(__file__).parents[2]
+SCHEDULE = "2999-01-01T00:00:00Z"
+INSTANT = datetime(2999, 1, 1, tzinfo=UTC)
+BEFORE = INSTANT - timedelta(minutes=10)
+TEN_MINUTES = 600.0
+
+
+class Lingering(Deadline):
+    """Time stands still until the pass is over; then its window opens, and the instant comes."""
+
+    def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        super().__init__(30.0)
+        self.time = BEFORE
+        self._meanwhile = meanwhile
+
+    def extend(self, seconds: float) -> None:
+        super().extend(seconds)
+        self._meanwhile()
+        self.time = INSTANT
+
+
+def linger(
+    sandbox: EmbeddedSandbox, deadline: Lingering | None = None, seconds: float = TEN_MINUTES
+) -> Results:
+    deadline = deadline or Lingering()
+    cluster = LocalCluster(sandbox.directory, lambda: deadline.time)
+    applier = Applier(cluster, deadline, concurrency=2, report=lambda _: None, linger=seconds)
+    return reconcile(cluster, applier)
+
+
+def actions(results: Results) -> list[str]:
+    return [f"{change.action} {change.target.partition('-')[0]}" for change in results.changes]
+
+
+def test_an_at_that_falls_due_meanwhile_is_started(embedded_sandbox: EmbeddedSandbox) -> None:
+    embedded_sandbox.apply(at(schedule=SCHEDULE))
+    results = linger(embedded_sandbox)
+    assert actions(results) == ["set status Pending", "create pod cnrex", "set status Running"]
+
+
+def test_one_armed_by_an_earlier_pass_is_started_too(embedded_sandbox: EmbeddedSandbox) -> None:
+    embedded_sandbox.apply(at(schedule=SCHEDULE))
+    embedded_sandbox.reconcile(BEFORE)
+    embedded_sandbox.apply(at("wakes", schedule=SCHEDULE))
+    results = linger(embedded_sandbox)
+    assert len(embedded_sandbox.pods()) == 2
+    assert results.failures == []
+
+
+def test_one_that_falls_due_after_the_window_is_left_to_the_next_pass(
+    embedded_sandbox: EmbeddedSandbox,
+) -> None:
+    embedded_sandbox.apply(at(schedule="2999-01-01T00:10:00Z"))
+    linger(embedded_sandbox, seconds=60.0)
+    assert embedded_sandbox.pods() == []
+
+
+def test_without_lingering_a_pass_ends_when_it_is_done(embedded_sandbox: EmbeddedSandbox) -> None:
+    embedded_sandbox.apply(at(schedule=SCHEDULE))
+    linger(embedded_sandbox, seconds=0.0)
+    assert embedded_sandbox.pods() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            lambda sandbox: sandbox.apply(at(schedule=SCHEDULE, suspend=True)), id="suspended"
+        ),
+        pytest.param(
+            lambda sandbox: sandbox.apply(at(schedule="2999-06-01T00:00:00Z")), id="moved"
+        ),
+        pytest.param(lambda sandbox: sandbox.delete_at("cnrex"), id="deleted"),
+    ],
+)
+def test_one_that_was_changed_meanwhile_is_not_started(
+    embedded_sandbox: EmbeddedSandbox, change: Callable[[EmbeddedSandbox], object]
+) -> None:
+    embedded_sandbox.apply(at(schedule=SCHEDULE))
+    results = linger(embedded_sandbox, Lingering(lambda: change(embedded_sandbox)))
+    assert embedded_sandbox.pods() == []
+    assert results.failures == []
+
+
+def test_one_recreated_meanwhile_under_its_name_is_another(
+    embedded_sandbox: EmbeddedSandbox,
+) -> None:
+    embedded_sandbox.apply(at(schedule=SCHEDULE))
+
+    def recreate() -> None:
+        embedded_sandbox.delete_at("cnrex")
+        embedded_sandbox.apply(at(schedule=SCHEDULE))
+
+    results = linger(embedded_sandbox, Lingering(recreate))
+    assert embedded_sandbox.pods() == []
+    assert results.left == 1
+
+
+def test_one_that_another_pass_has_started_meanwhile_is_not_started_again(
+    embedded_sandbox: EmbeddedSandbox,
+) -> None:
+    embedded_sandbox.apply(at(schedule=SCHEDULE))
+    results = linger(embedded_sandbox, Lingering(lambda: embedded_sandbox.reconcile(INSTANT)))
+    assert len(embedded_sandbox.pods()) == 1
+    assert "create pod cnrex" not in actions(results)
+
+
+def test_the_end_of_time_ends_the_waiting(embedded_sandbox: EmbeddedSandbox) -> None:
+    embedded_sandbox.apply(at(schedule=SCHEDULE))
+    cluster = embedded_sandbox.store(BEFORE)
+    deadline = Deadline(30.0)
+
+    def expire(_: Change | Failure) -> None:
+        deadline.expire()  # As SIGTERM does.
+
+    applier = Applier(cluster, deadline, concurrency=1, report=expire, linger=TEN_MINUTES)
+    results = reconcile(cluster, applier)
+    assert actions(results) == ["set status Pending"]
+    assert results.deferred == 0
+
+
+def test_each_is_read_again_right_before_it_starts() -> None:
+    ats = [factories.at(name, schedule=SCHEDULE) for name in ("one", "two")]
+    deadline = Lingering()
+    there = Objects(ats, now=BEFORE)
+    cluster = FakeCluster(there)
+    cluster.now = lambda: deadline.time
+    applier = Applier(cluster, deadline, concurrency=1, report=lambda _: None, linger=TEN_MINUTES)
+    reconcile(cluster, applier)
+    instants = [call for call in cluster.calls if call[0] in ("get at", "create pod")]
+    assert [(verb, name.partition("-")[0]) for verb, name in instants] == [
+        ("get at", "one"),
+        ("create pod", "one"),
+        ("get at", "two"),
+        ("create pod", "two"),
+    ]
+
+
+# The command
+
+
+def lingering(sandbox: RealSandbox, *flags: str) -> subprocess.Popen[str]:
+    own = (
+        f"--kubeconfig={sandbox.kubeconfig}",
+        f"--namespace={sandbox.namespace}",
+        "--output=json",
+    )
+    return subprocess.Popen(
+        [sys.executable, "reconcile.py", *own, "--linger=600", *flags],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what comes sooner or later, unless something is broken."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("it never came")
+
+
+def phase(sandbox: RealSandbox, name: str) -> str | None:
+    value = sandbox.at(name).get("status", {}).get("phase")
+    return None if value is None else str(value)
+
+
+def test_the_command_starts_what_falls_due_and_a_signal_ends_it_with_its_summary(
+    real_sandbox: RealSandbox,
+) -> None:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
+    real_sandbox.apply(at("soon", schedule=rfc3339(soon)))
+    real_sandbox.apply(at("later", schedule=rfc3339(soon + timedelta(minutes=5))))
+    process = lingering(real_sandbox)
+    try:
+        until(lambda: phase(real_sandbox, "soon") == "Running")
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    summary = json.loads(output)
+    assert [
+        (change["at"], change["action"], change["target"].partition("-")[0])
+        for change in summary["changes"]
+    ] == [
+        ("later", "set status", "Pending"),
+        ("soon", "set status", "Pending"),
+        ("soon", "create pod", "soon"),
+        ("soon", "set status", "Running"),
+    ]
+    assert (summary["failures"], summary["deferred"]) == ([], 0)
+    assert "Traceback" not in errors
+    (pod,) = real_sandbox.pods()
+    assert datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) >= soon
+
+
+def test_the_command_starts_nothing_that_was_taken_back_while_it_waited(
+    real_sandbox: RealSandbox,
+) -> None:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
+    names = ("deleted", "edited", "kept", "suspended")
+    for name in names:
+        real_sandbox.apply(at(name, schedule=rfc3339(soon)))
+    process = lingering(real_sandbox)
+    try:
+        until(lambda: all(phase(real_sandbox, name) == "Pending" for name in names))
+        real_sandbox.delete_at("deleted")
+        real_sandbox.apply(at("edited", schedule=SCHEDULE))
+        real_sandbox.apply(at("suspended", schedule=rfc3339(soon), suspend=True))
+        until(lambda: phase(real_sandbox, "kept") == "Running")
+        until(lambda: phase(real_sandbox, "suspended") == "Suspended")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    (pod,) = real_sandbox.pods()
+    assert pod["metadata"]["name"].startswith("kept-")

@@ -1,0 +1,1 @@
+"""What tests are told in: factories, clusters real and fake, a control plane."""

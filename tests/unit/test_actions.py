@@ -1,0 +1,94 @@
+"""One action to one write, and what its answer teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cnat.cluster.protocol import ClusterError, Rejected
+from cnat.core import plan, pod, status
+from cnat.core.fields import Manifest
+from cnat.core.objects import At
+from cnat.core.plan import Seen
+from cnat.engine import actions
+from tests.support.factories import INSTANT, at
+from tests.support.fake_cluster import FakeCluster, Objects
+
+OWNER = at()
+NAME = pod.name(OWNER, INSTANT)
+CREATE = plan.CreatePod(OWNER, pod.build(OWNER, INSTANT))
+CHECK = plan.Preflight(OWNER, pod.build(OWNER, INSTANT))
+
+
+def answering(error: ClusterError, *verbs: str) -> FakeCluster:
+    """A cluster with just the At, that answers these requests so."""
+    cluster = FakeCluster(Objects([OWNER]))
+    cluster.fail = lambda verb, _: error if verb in verbs else None
+    return cluster
+
+
+CALLS: list[Callable[[FakeCluster], actions.Done]] = [
+    lambda cluster: actions.create_pod(cluster, CREATE, Seen(OWNER)),
+    lambda cluster: actions.preflight(cluster, CHECK, Seen(OWNER)),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=["create", "check"])
+def test_in_a_namespace_that_is_going_nothing_is_judged(
+    call: Callable[[FakeCluster], actions.Done],
+) -> None:
+    causes = frozenset({"NamespaceTerminating"})
+    going = Rejected(403, "Forbidden", "because it is being terminated", causes=causes)
+    with pytest.raises(actions.Overtaken):
+        call(answering(going, "create pod", "preflight"))
+
+
+@pytest.mark.parametrize("call", CALLS, ids=["create", "check"])
+def test_an_answer_about_the_server_is_no_judgement(
+    call: Callable[[FakeCluster], actions.Done],
+) -> None:
+    with pytest.raises(Rejected, match="slow down"):
+        call(answering(Rejected(429, "TooManyRequests", "slow down"), "create pod", "preflight"))
+
+
+def test_what_is_in_the_way_but_cannot_be_looked_at_is_not_judged() -> None:
+    cluster = FakeCluster(Objects([OWNER]))
+    taken = Rejected(409, "AlreadyExists", "it exists")
+    hidden = Rejected(403, "Forbidden", "you cannot get pods")
+    cluster.fail = lambda verb, _: {"create pod": taken, "get pod": hidden}.get(verb)
+    with pytest.raises(Rejected, match="you cannot get pods"):
+        actions.create_pod(cluster, CREATE, Seen(OWNER))
+
+
+def test_a_conflict_over_quota_is_about_the_pod() -> None:
+    conflict = Rejected(409, "Conflict", "the quota has been modified")
+    done = actions.create_pod(answering(conflict, "create pod"), CREATE, Seen(OWNER))
+    assert done.seen is not None
+    assert done.seen.refusal == plan.Refusal("StartRejected", "the quota has been modified")
+
+
+def test_a_pod_that_cannot_be_asked_for_is_not_absent() -> None:
+    unknown = answering(Rejected(503, "ServiceUnavailable", "later"), "get pod")
+    with pytest.raises(Rejected, match="later"):
+        actions.find_pod(unknown, plan.FindPod(OWNER, NAME), Seen(OWNER))
+
+
+def test_a_status_that_an_older_crd_cuts_is_an_error_and_not_written_again() -> None:
+    class Older(FakeCluster):
+        def update_status(self, at: At, status: Manifest) -> Manifest:
+            return super().update_status(at, {**status, "conditions": []})
+
+    armed = plan.UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
+    with pytest.raises(ClusterError, match="apply kustomize/crd of this release"):
+        actions.update_status(Older(Objects([OWNER])), armed, Seen(OWNER))
+
+
+def test_a_refused_status_is_an_error_unless_somebody_else_was_faster() -> None:
+    armed = plan.UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
+    forbidden = answering(Rejected(403, "Forbidden", "you cannot patch ats"), "set status")
+    with pytest.raises(Rejected, match="you cannot patch ats"):
+        actions.update_status(forbidden, armed, Seen(OWNER))
+    overtaken = answering(Rejected(409, "Conflict", "modified"), "set status")
+    with pytest.raises(actions.Overtaken):
+        actions.update_status(overtaken, armed, Seen(OWNER))

@@ -1,0 +1,55 @@
+"""How long a pass may go on."""
+
+from __future__ import annotations
+
+import threading
+
+from cnat.cluster.deadline import Deadline
+
+LONG = 10_000.0
+
+
+def test_it_counts_down() -> None:
+    deadline = Deadline(LONG)
+    first, second = deadline.remaining, deadline.remaining
+    assert LONG >= first >= second > 0.0
+    assert not deadline.passed
+
+
+def test_no_time_is_over_at_once() -> None:
+    deadline = Deadline(0.0)
+    assert deadline.remaining == 0.0
+    assert deadline.passed
+
+
+def test_it_can_be_ended_early() -> None:
+    deadline = Deadline(LONG)
+    deadline.expire()
+    assert deadline.remaining == 0.0
+    assert deadline.passed
+
+
+def test_it_can_be_extended() -> None:
+    deadline = Deadline(0.0)
+    deadline.extend(LONG)
+    assert not deadline.passed
+
+
+def test_what_was_ended_early_stays_ended() -> None:
+    deadline = Deadline(LONG)
+    deadline.expire()
+    deadline.extend(LONG)
+    assert deadline.passed
+
+
+def test_nobody_sleeps_beyond_it() -> None:
+    Deadline(0.01).sleep(LONG)
+
+
+def test_a_sleeper_is_woken_when_it_is_ended() -> None:
+    deadline = Deadline(LONG)
+    sleeper = threading.Thread(target=deadline.sleep, args=[LONG])
+    sleeper.start()
+    deadline.expire()
+    sleeper.join()
+    assert deadline.passed

@@ -1,0 +1,154 @@
+"""One pass: what is listed, in which order, and what is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cnat.cluster.deadline import Deadline
+from cnat.cluster.protocol import Rejected, Unreachable
+from cnat.core import api
+from cnat.core.fields import Manifest
+from cnat.core.objects import At
+from cnat.engine.reconcile import reconcile
+from cnat.engine.results import Change, Failure, Results
+from cnat.engine.shard import Shard
+from cnat.engine.workers import Applier
+from tests.support.factories import SUCCEEDED, at, pod_of
+from tests.support.fake_cluster import FakeCluster, Objects
+
+OWNER = at()
+POD = pod_of(OWNER)
+
+
+class Lists(FakeCluster):
+    """Notes the lists too, and breaks the list of Ats off after `pages` pages of one At each."""
+
+    pages: int | None = None
+
+    def pods(self) -> Iterator[list[Manifest]]:
+        self.calls.append(("list", "pods"))
+        yield from super().pods()
+
+    def ats(self) -> Iterator[list[Manifest]]:
+        self.calls.append(("list", "ats"))
+        for (raws,) in (super().ats(),):
+            for number, raw in enumerate(raws):
+                if number == self.pages:
+                    raise Rejected(410, "Expired", "too old")
+                yield [raw]
+            if self.pages == len(raws):
+                raise Unreachable("gone")
+
+
+def passed(
+    cluster: FakeCluster,
+    *,
+    whole: bool = True,
+    shard: Shard | None = None,
+    told: list[Change | Failure] | None = None,
+) -> Results:
+    report = (lambda _: None) if told is None else told.append
+    applier = Applier(cluster, Deadline(1e6), concurrency=1, report=report)
+    return reconcile(cluster, applier, whole=whole, shard=shard or Shard())
+
+
+def test_pods_are_listed_before_ats_and_nothing_is_written_before_both() -> None:
+    cluster = Lists(Objects([OWNER]))
+    passed(cluster)
+    assert cluster.calls[:3] == [
+        ("list", "pods"),
+        ("list", "ats"),
+        ("create pod", POD.name),
+    ]
+
+
+def test_each_at_is_counted_and_planned_with_its_own_pods() -> None:
+    other = at("other")
+    ended = pod_of(other, status=SUCCEEDED)
+    cluster = FakeCluster(Objects([OWNER, other, ended]))
+    assert passed(cluster).ats == 2
+    assert At(cluster.objects.at("default", "cnrex")).status["phase"] == "Running"
+    assert At(cluster.objects.at("default", "other")).status["phase"] == "Succeeded"
+
+
+def test_the_pod_of_an_at_that_is_gone_is_released() -> None:
+    cluster = FakeCluster(Objects([POD]))
+    assert [change.target for change in passed(cluster).changes] == [POD.name]
+    assert cluster.calls == [("release pod", POD.name)]
+
+
+def test_the_pod_of_an_at_that_was_made_anew_is_released_too() -> None:
+    cluster = FakeCluster(Objects([at(metadata={"uid": "another"}, suspend=True), POD]))
+    passed(cluster)
+    assert ("release pod", POD.name) in cluster.calls
+
+
+def test_the_pod_that_a_deleted_at_left_behind_is_released() -> None:
+    left = pod_of(OWNER, metadata={"ownerReferences": None})
+    cluster = FakeCluster(Objects([left]))
+    passed(cluster)
+    assert cluster.calls == [("release pod", left.name)]
+
+
+@pytest.mark.parametrize("labels", [None, {}, {api.AT_UID: OWNER.uid}, {api.MANAGED_BY: "Helm"}])
+def test_a_pod_that_lost_its_owner_and_our_label_is_nobodys(labels: dict[str, str] | None) -> None:
+    left = pod_of(OWNER, metadata={"ownerReferences": None, "labels": labels})
+    cluster = FakeCluster(Objects([left]))
+    passed(cluster)
+    assert cluster.calls == []
+
+
+def test_a_pod_that_lost_its_owner_is_left_alone_while_its_at_is_there() -> None:
+    suspended = at(suspend=True)
+    left = pod_of(suspended, metadata={"ownerReferences": None})
+    cluster = FakeCluster(Objects([suspended, left]))
+    passed(cluster)
+    assert "release pod" not in [verb for verb, _ in cluster.calls]
+
+
+def test_where_some_ats_are_left_out_no_pod_counts_as_orphaned() -> None:
+    cluster = FakeCluster(Objects([POD]))
+    assert passed(cluster, whole=False).changes == []
+    assert cluster.calls == []
+
+
+def test_what_another_shard_answers_for_is_left_alone() -> None:
+    cluster = FakeCluster(Objects([OWNER, pod_of(at("gone"))]))
+    shares = [Shard(number, 7) for number in range(7)]
+    assert sum(passed(cluster, shard=each).ats for each in shares) == 1
+    assert sorted(verb for verb, _ in cluster.writes if verb != "create event") == [
+        "create pod",
+        "release pod",
+        "set status",
+    ]
+
+
+# Lists that break off
+
+
+def test_a_list_of_ats_that_breaks_off_is_told_and_what_was_read_is_done() -> None:
+    cluster = Lists(Objects([OWNER, at("unread")]))
+    cluster.pages = 1
+    told: list[Change | Failure] = []
+    results = passed(cluster, told=told)
+    assert [change.at for change in results.changes] == ["cnrex", "cnrex"]
+    (failure,) = results.failures
+    assert (failure.action, failure.reason, failure.message) == ("list", "Expired", "too old")
+    assert failure in told
+
+
+def test_no_pod_counts_as_orphaned_when_not_all_ats_were_read() -> None:
+    cluster = Lists(Objects([OWNER, at("unread"), pod_of(at("unread"))]))
+    cluster.pages = 1
+    passed(cluster)
+    assert "release pod" not in [verb for verb, _ in cluster.calls]
+
+
+def test_a_list_of_ats_that_breaks_off_at_once_ends_the_pass() -> None:
+    cluster = Lists(Objects([OWNER]))
+    cluster.pages = 0
+    with pytest.raises(Rejected, match="too old"):
+        passed(cluster)
+    assert cluster.writes == [("list", "pods"), ("list", "ats")]

@@ -1,0 +1,135 @@
+"""Planning from manifests: which Ats and Pods a pass sees, and what is said of the rest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cnat.cluster.protocol import Rejected
+from cnat.core import api
+from cnat.core.objects import At
+from cnat.manifests.files import Document, Invalid
+from cnat.manifests.snapshot import Snapshot
+
+NOW = datetime(2027, 3, 1, 2, tzinfo=UTC)
+
+
+def at(name: str, **metadata: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": api.API_VERSION,
+        "kind": "At",
+        "metadata": {"name": name, **metadata},
+        "spec": {"schedule": "2027-03-01T02:00:00Z", "command": "true"},
+    }
+
+
+def pod(name: str, at_uid: str = "", **metadata: Any) -> dict[str, Any]:
+    owner = {"apiVersion": api.API_VERSION, "kind": "At", "name": "a", "uid": at_uid}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "labels": {api.MANAGED_BY: api.MANAGER},
+            "ownerReferences": [{**owner, "controller": True}],
+            **metadata,
+        },
+        "spec": {"containers": [{"name": "c", "image": "busybox"}]},
+    }
+
+
+def snapshot(*entries: dict[str, Any] | Invalid, **options: Any) -> Snapshot:
+    documents = [
+        entry if isinstance(entry, Invalid) else Document("file", number, "", entry)
+        for number, entry in enumerate(entries, 1)
+    ]
+    return Snapshot(documents, lambda: NOW, **options)
+
+
+def ats(source: Snapshot) -> list[str]:
+    return [each["metadata"]["name"] for page in source.ats() for each in page]
+
+
+def pods(source: Snapshot) -> list[str]:
+    return [each["metadata"]["name"] for page in source.pods() for each in page]
+
+
+def test_an_at_gets_what_a_server_would_add() -> None:
+    found = At(snapshot(at("a", labels=None)).at("default", "a"))
+    assert (found.namespace, found.uid, found.generation) == ("default", "default/a", 1)
+
+
+def test_what_a_server_has_added_already_stays() -> None:
+    found = At(snapshot(at("a", namespace="team", uid="u", generation=3)).at("team", "a"))
+    assert (found.uid, found.generation) == ("u", 3)
+
+
+def test_the_namespace_asked_for_is_that_of_objects_that_name_none() -> None:
+    source = snapshot(at("a"), at("b", namespace="other"), namespace="team")
+    assert ats(source) == ["a"]
+    assert source.at("team", "a")
+
+
+def test_a_selector_chooses_ats_and_leaves_pods_alone() -> None:
+    source = snapshot(at("a", labels={"x": "y"}), at("b"), pod("p"), selector="x=y")
+    assert (ats(source), pods(source)) == (["a"], ["p"])
+
+
+def test_pods_without_our_label_and_other_kinds_are_ignored() -> None:
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap"}
+    source = snapshot(pod("p", labels=None), config_map)
+    assert (pods(source), source.problems) == ([], [])
+
+
+def test_a_refused_at_is_no_part_of_the_plan_and_says_why() -> None:
+    refused = at("a")
+    del refused["spec"]["schedule"]
+    source = snapshot(refused, at("b"))
+    assert ats(source) == ["b"]
+    assert [str(each) for each in source.problems] == [
+        "file, document 1, At a, spec.schedule: is required"
+    ]
+
+
+def test_a_misspelt_group_is_heard() -> None:
+    (problem,) = snapshot({**at("a"), "apiVersion": "cnat.example/v1alpha1"}).problems
+    assert problem.field == "apiVersion"
+
+
+@pytest.mark.parametrize("metadata", [None, [], {}, {"name": 5}, {"name": "p", "labels": [1]}])
+def test_a_pod_with_unusable_metadata_is_refused(metadata: object) -> None:
+    (problem,) = snapshot({**pod("p"), "metadata": metadata}).problems
+    assert problem.field.startswith("metadata")
+
+
+def test_a_pod_of_a_later_release_is_taken_as_it_is() -> None:
+    later = pod("p")
+    later["spec"]["fieldOfTheFuture"] = 1
+    assert pods(snapshot(later)) == ["p"]
+
+
+def test_an_object_that_is_there_twice_names_both_places() -> None:
+    source = snapshot(at("a"), at("b"), at("a", namespace="default"))
+    assert ats(source) == ["a", "b"]
+    assert [str(each) for each in source.problems] == [
+        "file, document 3, At default/a, metadata.name: is also in file, document 1"
+    ]
+
+
+def test_no_pod_looks_orphaned_while_something_is_unreadable() -> None:
+    unreadable = Invalid("file", 9, "", "line 1: ...")
+    source = snapshot(at("a", uid="u"), pod("mine", "u"), pod("orphan", "gone"), unreadable)
+    assert pods(source) == ["mine"]
+
+
+def test_what_is_not_in_the_manifests_is_not_found() -> None:
+    with pytest.raises(Rejected) as refusal:
+        snapshot().pod("default", "p")
+    assert refusal.value.code == 404
+
+
+def test_a_bad_selector_is_refused() -> None:
+    with pytest.raises(ValueError, match="no label selector"):
+        snapshot(selector="a b")
