@@ -114,7 +114,7 @@ MUTANTS = [
         "I2 exactly once",
         "a Pod is created on the strength of old lists",
         "engine/workers",
-        "began - read_at > FRESH_SECONDS",
+        "began - read_at > RECENT_SECONDS",
         "False",
         _HELD_UP,
     ),
@@ -139,7 +139,7 @@ MUTANTS = [
         "a Pod is released before its outcome is recorded",
         "core/plan",
         "        if record is None:\n            continue\n",
-        "        if record is None and its_pod.held:\n            return ReleasePod(its_pod)\n"
+        "        if record is None and its_pod.has_finalizer:\n            return ReleasePod(its_pod)\n"
         "        if record is None:\n            continue\n",
         f"{_ONCE}/test_hostile_pods.py::test_a_pod_deleted_while_running_is_waited_for",
     ),

@@ -18,9 +18,8 @@ from cnat.cli.report import Report
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.dry_run import Rehearsal
 from cnat.cluster.protocol import Cluster, ClusterError, OutOfTime, Rejected, Source, Unreachable
-from cnat.engine.reconcile import reconcile
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Change, Failure
-from cnat.engine.workers import Applier
 
 # A list page is tens of thousands of Python objects without a cycle among them. At Python's own
 # threshold of 700 a quarter of the pass would be spent looking for one.
@@ -74,14 +73,13 @@ def _run(flags: argparse.Namespace) -> int:
     unreadable: list[str] = []
     cluster = _cluster(flags, deadline, unreadable)
     dry_run = flags.dry_run
-    applier = Applier(
-        cluster,
-        deadline,
+    settings = Settings(
         concurrency=1 if dry_run else flags.concurrency,
-        report=_silent if dry_run else logs.log,
         linger=flags.linger,
+        every_at=flags.selector is None,
+        shard=flags.shard,
     )
-    results = reconcile(cluster, applier, whole=flags.selector is None, shard=flags.shard)
+    results = reconcile(cluster, deadline, settings, _silent if dry_run else logs.log)
     report = Report(results, cluster.now(), dry_run)
     for problem in unreadable:
         logs.complain(problem)

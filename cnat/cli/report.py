@@ -68,7 +68,7 @@ class Report:
             "ats": self.results.ats,
             "changes": changes,
             "failures": [asdict(failure) for failure in self.results.failures],
-            "left": self.results.left,
+            "left": self.results.conflicts,
             "deferred": self.results.deferred,
         }
 
@@ -92,7 +92,7 @@ class Report:
         done = [self._count(verbs[action], action) for action in _COLOURS if verbs[action]]
         notes = [
             (len(results.failures), "failed"),
-            (results.left, "changed by somebody else meanwhile, left to the next pass"),
+            (results.conflicts, "changed by somebody else meanwhile, left to the next pass"),
             (results.deferred, "deferred to the next pass, out of time"),
         ]
         parts = [*(done or ["nothing to do"]), *(f"{n} {text}" for n, text in notes if n)]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from cnat.cluster.protocol import Source
-from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
@@ -46,11 +45,10 @@ class Rehearsal:
     def update_status(self, at: At, status: Manifest) -> Manifest:
         return {**at.raw, "status": status}
 
-    def release_pod(self, pod: Pod) -> Manifest:
-        finalizers = [entry for entry in pod.finalizers if entry != api.FINALIZER]
-        return {**pod.raw, "metadata": {**pod.raw["metadata"], "finalizers": finalizers}}
+    def release_pod(self, pod: Pod) -> None:
+        pass
 
-    def delete_pod(self, pod: Pod) -> None:
+    def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         pass
 
     def create_event(self, event: Manifest) -> None:

@@ -155,22 +155,23 @@ class LiveCluster:
         path = f"{_ATS}/namespaces/{at.namespace}/ats/{at.name}/status"
         return self._write("PATCH", path, patch, content_type="application/merge-patch+json")
 
-    def release_pod(self, pod: Pod) -> Manifest:
+    def release_pod(self, pod: Pod) -> None:
         patch = {
             "metadata": {"uid": pod.uid, "$deleteFromPrimitiveList/finalizers": [api.FINALIZER]}
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
         content_type = "application/strategic-merge-patch+json"
         try:
-            return self._write("PATCH", path, patch, content_type=content_type)
+            self._write("PATCH", path, patch, content_type=content_type)
         except Rejected as error:
             if error.code == 422 and "metadata.uid" in error.message:  # Another Pod by that name.
                 raise Rejected(409, "Conflict", error.message) from error
             raise
 
-    def delete_pod(self, pod: Pod) -> None:
+    def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
-        options: dict[str, object] = {"preconditions": {"uid": pod.uid}}
+        version = {"resourceVersion": pod.resource_version} if unchanged else {}
+        options: dict[str, object] = {"preconditions": {"uid": pod.uid, **version}}
         if self._dry_run:  # Of a DELETE with a body, the API server ignores the query.
             options["dryRun"] = ["All"]
         self._write("DELETE", path, options)

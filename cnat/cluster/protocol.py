@@ -18,6 +18,10 @@ class Unreachable(ClusterError):
     """No answer: connection refused or broken, TLS failure, time-out."""
 
 
+class Unanswered(ClusterError):
+    """A create was not answered in the time that admission may take, to none of its tries."""
+
+
 class OutOfTime(ClusterError):
     """The pass's deadline left no time to send it (again)."""
 
@@ -85,11 +89,11 @@ class Cluster(Source, Protocol):
     def update_status(self, at: At, status: Manifest) -> Manifest:
         """Replace the status, unless the At was written since it was read (409 Conflict)."""
 
-    def release_pod(self, pod: Pod) -> Manifest:
+    def release_pod(self, pod: Pod) -> None:
         """Remove our finalizer, and only that, from just this Pod (by uid)."""
 
-    def delete_pod(self, pod: Pod) -> None:
-        """Delete just this Pod (by uid)."""
+    def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
+        """Delete just this Pod (by uid); `unchanged`: and only if nobody wrote it since."""
 
     def create_event(self, event: Manifest) -> None:
         """Create an Event."""

@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from cnat.core import api
-from cnat.core.fields import Manifest
 from cnat.core.objects import At
+from cnat.core.outcome import STARTING
+from cnat.core.record import Run, Status
 from cnat.core.schedule import rfc3339
 
 _CONTROLLER = f"{api.GROUP}/reconcile"
 # The API server's limits, in bytes of UTF-8 (pkg/apis/core/validation/events.go).
 _MAX_NOTE = 1024
 _MAX_REASON = 128
-_TURNS = ("phase", "scheduledTime", "podName", "reason")
 _ACTIONS = {
     "Pending": "Check",
     "Suspended": "Suspend",
@@ -27,24 +27,25 @@ _ACTIONS = {
 }
 
 
-def of_change(at: At, status: Manifest, now: datetime) -> dict[str, Any] | None:
+def of_change(at: At, status: Status, now: datetime) -> dict[str, Any] | None:
     """The `events.k8s.io/v1` Event for a status written over the one that `at` has.
 
     Its name is a hash of what it tells, so that two passes that see the same turn create one
-    Event. None where only bookkeeping moved (observedGeneration, a waiting message).
+    Event. None where only bookkeeping moved (observedGeneration, a message), and for the steps of
+    a Pod that starts as it should.
     """
-    before = at.status
-    if all(before.get(field) == status.get(field) for field in _TURNS):
+    before, run, ready = at.status.run, status.run, status.condition("Ready")
+    if run is None or ready is None or _turn(before) == _turn(run):
         return None
-    ready = next(entry for entry in status["conditions"] if entry["type"] == "Ready")
-    phase, reason, note = status["phase"], ready["reason"], ready["message"]
-    if phase == "Running":
-        reason, note = "Started", f"created Pod {status['podName']}"
-        if before.get("podName") == status["podName"]:
-            reason, note = status.get("reason", "Running"), ready["message"]
+    reason, note = run.reason or ready.reason, ready.message
+    if run.phase == "Running":
+        reason = run.reason or "Running"
+        if before is None or before.pod_name != run.pod_name:
+            reason, note = "Started", f"created Pod {run.pod_name}"
     name = at.name[:200].rstrip("-.")
-    told = f"{at.uid}/{status.get('scheduledTime')}/{reason}/{note}"
-    well = ready["status"] == "True" and not (phase == "Running" and "reason" in status)
+    told = f"{at.uid}/{run.instant}/{reason}/{note}"
+    troubled = run.phase in {"Running", "Pending"} and bool(_trouble(run))
+    well = run.phase not in {"Failed", "Missed"} and (reason == "Started" or not troubled)
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
@@ -55,7 +56,7 @@ def of_change(at: At, status: Manifest, now: datetime) -> dict[str, Any] | None:
         "eventTime": rfc3339(now.replace(microsecond=0)).replace("Z", ".000000Z"),
         "reportingController": _CONTROLLER,
         "reportingInstance": socket.gethostname()[:128] or _CONTROLLER,
-        "action": _ACTIONS[phase],
+        "action": _ACTIONS[run.phase],
         "reason": _cut(reason, _MAX_REASON),
         "type": "Normal" if well else "Warning",
         "note": _cut(note, _MAX_NOTE),
@@ -67,6 +68,15 @@ def of_change(at: At, status: Manifest, now: datetime) -> dict[str, Any] | None:
             "uid": at.uid,
         },
     }
+
+
+def _turn(run: Run | None) -> tuple[object, ...]:
+    """What changes when an At takes a turn that is worth an Event."""
+    return (run.phase, run.instant, run.pod_name, _trouble(run)) if run else ()
+
+
+def _trouble(run: Run) -> str:
+    return "" if run.reason in STARTING else run.reason
 
 
 def _cut(text: str, size: int) -> str:

@@ -1,14 +1,14 @@
-"""Ats and Pods as decisions read them: frozen views over raw manifests."""
+"""Ats and Pods as decisions read them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 
-from cnat.core import schedule
+from cnat.core import record, schedule
 from cnat.core.api import (
     AT_NAME,
     AT_UID,
@@ -17,7 +17,6 @@ from cnat.core.api import (
     KIND,
     MANAGED_BY,
     MANAGER,
-    PHASES,
     SCHEDULED_TIME,
 )
 from cnat.core.fields import Malformed, Manifest, moment, typed
@@ -32,6 +31,12 @@ class At:
     """
 
     raw: Manifest
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> At:
+        """An At without the record of who manages which field, which no decision reads."""
+        metadata = {k: v for k, v in manifest["metadata"].items() if k != "managedFields"}
+        return cls({**manifest, "metadata": metadata})
 
     def __reduce__(self) -> tuple[type[At], tuple[Manifest]]:
         return At, (self.raw,)
@@ -91,170 +96,222 @@ class At:
     def ttl_seconds_after_finished(self) -> int | None:
         return typed(self.spec, "ttlSecondsAfterFinished", int, "spec")
 
-    def slim(self) -> At:
-        """The same without what no decision reads: who manages which field. Thousands may wait."""
-        metadata = {k: v for k, v in self.raw["metadata"].items() if k != "managedFields"}
-        return At({**self.raw, "metadata": metadata})
-
     @cached_property
-    def status(self) -> Manifest:
-        """The status, checked as far as the decision "has this already run?" rests on it.
+    def status(self) -> record.Status:
+        """What is recorded of its runs.
 
         Raises:
-            Malformed: it isn't what cnat writes. Nothing may be started on the strength of a
-                status that can't be read.
+            Malformed: the status is not what cnat writes.
         """
-        status = typed(self.raw, "status", dict, "")
-        if not status:
-            return {}
-        phase = typed(status, "phase", str, "status")
-        if phase is not None and phase not in PHASES:
-            raise Malformed("status.phase", f"{phase!r} is none of {', '.join(sorted(PHASES))}")
-        if status.get("scheduledTime") is not None and moment(status["scheduledTime"]) is None:
-            raise Malformed("status.scheduledTime", "is not an RFC 3339 time")
-        typed(status, "podName", str, "status")
-        _objects(status, "conditions")
-        for entry in _objects(status, "history"):
-            if moment(entry.get("scheduledTime")) is None:
-                raise Malformed("status.history", "has an entry without a valid scheduledTime")
-        return status
+        return record.parse(self.raw)
+
+    def has_status(self, status: record.Status) -> bool:
+        """Whether that is, to the letter, what stands in the cluster."""
+        return bool(self.raw.get("status") == status.document())
 
 
-def _objects(status: Manifest, key: str) -> list[Manifest]:
-    entries: list[Any] = typed(status, key, list, "status") or []
-    if not all(isinstance(entry, dict) for entry in entries):
-        raise Malformed(f"status.{key}", "must be a list of objects")
-    return entries
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a container ended: ContainerStateTerminated of core/v1."""
+
+    exit_code: int
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What a Pod's status says of one container; `waiting` and `terminated` may be empty."""
+    """A container that does not start, has failed, or was restarted.
+
+    Attributes:
+        waiting, waiting_message: why it does not run (`ImagePullBackOff`, ...), "" while it does.
+        ended: how it ended, None while it has not.
+        restarts, last: how often it was restarted, and how it ended before the last time.
+    """
 
     name: str
-    waiting: Manifest
-    terminated: Manifest
+    waiting: str
+    waiting_message: str
+    ended: Ended | None
+    restarts: int
+    last: Ended | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class PodCondition:
+    """A condition of a Pod: `status` is "True", "False" or "Unknown"; "" where there is none."""
+
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
-    """A Pod as the cluster holds it. Its status may say anything: unknown shapes read as absent."""
+    """What decisions read of a Pod, and no more: a cluster has many. All times are in UTC.
 
-    raw: Manifest
+    Attributes:
+        at_uid, at_name: of the At that is its controller; "" if none is.
+        left_by: uid of the At that a Pod was made for that has no controller any more
+            (`kubectl delete at --cascade=orphan` takes the owner away and leaves the rest).
+        scheduled_time: the instant of its run, by the annotation.
+        created: when it was.
+        deleted: when a deletion that was asked for takes effect (request and grace period).
+        deletion_requested: when it was asked for.
+        has_finalizer: whether our finalizer keeps it until its outcome is recorded.
+        phase, reason, message: as its status has them. Without a phase it is Pending.
+        containers: those that there is something to say about, in this order: init containers,
+            containers, sidecars (restartable init containers, KEP-753).
+        finished: when its last container did; for a Pod that no container of was ever reported,
+            when its conditions last changed.
+    """
 
-    @property
-    def name(self) -> str:
-        return str(self.raw["metadata"]["name"])
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    at_uid: str
+    at_name: str
+    left_by: str
+    scheduled_time: datetime | None
+    created: datetime | None
+    deleted: datetime | None
+    deletion_requested: datetime | None
+    has_finalizer: bool
+    node: str
+    phase: str
+    reason: str
+    message: str
+    scheduled: PodCondition
+    disruption: PodCondition
+    containers: tuple[Container, ...]
+    finished: datetime | None
 
-    @property
-    def namespace(self) -> str:
-        return str(self.raw["metadata"]["namespace"])
-
-    @property
-    def uid(self) -> str:
-        return str(self.raw["metadata"].get("uid", ""))
-
-    @property
-    def at_uid(self) -> str | None:
-        """The uid of the At whose Pod this is; None if it isn't ours.
-
-        Ours means our label and an At as its controller: either alone proves nothing, since
-        users copy labels, and other tools may own Pods.
-        """
-        metadata = self.raw["metadata"]
-        if _map(metadata.get("labels")).get(MANAGED_BY) != MANAGER:
-            return None
-        for owner in _maps(metadata.get("ownerReferences")):
-            if owner.get("controller") is True:
-                group = str(owner.get("apiVersion", "")).partition("/")[0]
-                ours = group == GROUP and owner.get("kind") == KIND
-                return str(owner.get("uid")) if ours else None
-        return None
-
-    @property
-    def left_by(self) -> str | None:
-        """The uid of the At that a Pod which we still hold was made for, but that has no owner.
-
-        `kubectl delete at --cascade=orphan` takes the owner away and leaves the rest.
-        """
-        metadata = self.raw["metadata"]
+    @classmethod
+    def of(cls, manifest: Manifest) -> Pod:
+        """A Pod as the cluster holds it. What is not of the shape it should be reads as absent."""
+        metadata, spec, status = (_map(manifest.get(k)) for k in ("metadata", "spec", "status"))
+        at = _controlling_at(metadata)
         labels = _map(metadata.get("labels"))
-        owned = any(each.get("controller") for each in _maps(metadata.get("ownerReferences")))
-        if owned or not self.held or labels.get(MANAGED_BY) != MANAGER:
-            return None
-        return str(labels.get(AT_UID, ""))
+        finalizers = metadata.get("finalizers")
+        has_finalizer = isinstance(finalizers, list) and FINALIZER in finalizers
+        orphaned = has_finalizer and labels.get(MANAGED_BY) == MANAGER and not _controlled(metadata)
+        deleted = moment(metadata.get("deletionTimestamp"))
+        grace = metadata.get("deletionGracePeriodSeconds")
+        conditions = {kind: _condition(status, kind) for kind in _CONDITIONS}
+        finishes = [
+            moment(_map(_map(entry.get("state")).get("terminated")).get("finishedAt"))
+            for key in _CONTAINER_STATUSES
+            for entry in _maps(status.get(key))
+        ]
+        changes = [conditions["DisruptionTarget"].since, conditions["Ready"].since]
+        return cls(
+            namespace=sys.intern(str(metadata.get("namespace", ""))),
+            name=str(metadata.get("name", "")),
+            uid=str(metadata.get("uid", "")),
+            resource_version=str(metadata.get("resourceVersion", "")),
+            at_uid=str(at.get("uid", "")),
+            at_name=str(at.get("name") or labels.get(AT_NAME, "")),
+            left_by=str(labels.get(AT_UID, "")) if orphaned else "",
+            scheduled_time=moment(_map(metadata.get("annotations")).get(SCHEDULED_TIME)),
+            created=moment(metadata.get("creationTimestamp")),
+            deleted=deleted,
+            deletion_requested=_before(deleted, grace),
+            has_finalizer=has_finalizer,
+            node=sys.intern(str(spec.get("nodeName") or "")),
+            phase=sys.intern(str(status.get("phase", "Pending"))),
+            reason=str(status.get("reason") or ""),
+            message=str(status.get("message") or ""),
+            scheduled=conditions["PodScheduled"],
+            disruption=conditions["DisruptionTarget"],
+            containers=tuple(_containers(spec, status)),
+            finished=_latest(finishes) or _latest(changes),
+        )
 
-    @property
-    def at_name(self) -> str:
-        """The owning At's name, as far as the Pod still tells."""
-        metadata = self.raw["metadata"]
-        for owner in _maps(metadata.get("ownerReferences")):
-            if owner.get("kind") == KIND and owner.get("controller") is True:
-                return str(owner.get("name", ""))
-        return str(_map(metadata.get("labels")).get(AT_NAME, ""))
 
-    @property
-    def scheduled_time(self) -> datetime | None:
-        annotations = _map(self.raw["metadata"].get("annotations"))
-        return moment(annotations.get(SCHEDULED_TIME))
+_CONDITIONS = ("PodScheduled", "DisruptionTarget", "Ready")
+_CONTAINER_STATUSES = ("initContainerStatuses", "containerStatuses")
+_NO_CONDITION = PodCondition()
 
-    @property
-    def finalizers(self) -> list[str]:
-        finalizers = self.raw["metadata"].get("finalizers")
-        return finalizers if isinstance(finalizers, list) else []
 
-    @property
-    def held(self) -> bool:
-        """Whether our finalizer still keeps the Pod until its outcome is recorded."""
-        return FINALIZER in self.finalizers
+def _controlled(metadata: Manifest) -> bool:
+    return any(each.get("controller") for each in _maps(metadata.get("ownerReferences")))
 
-    @property
-    def created(self) -> datetime | None:
-        return moment(self.raw["metadata"].get("creationTimestamp"))
 
-    @property
-    def deleted(self) -> datetime | None:
-        """When a deletion asked for takes effect (request plus grace period), or None."""
-        return moment(self.raw["metadata"].get("deletionTimestamp"))
+def _controlling_at(metadata: Manifest) -> Manifest:
+    """The owner reference to the At, if that is the Pod's controller.
 
-    @property
-    def status(self) -> Manifest:
-        return _map(self.raw.get("status"))
+    Labels prove nothing: users copy them. The version of the API may be another than ours.
+    """
+    for owner in _maps(metadata.get("ownerReferences")):
+        if owner.get("controller") is True:
+            group = str(owner.get("apiVersion", "")).partition("/")[0]
+            return owner if group == GROUP and owner.get("kind") == KIND else {}
+    return {}
 
-    @property
-    def phase(self) -> str:
-        return str(self.status.get("phase", "Pending"))
 
-    @property
-    def node(self) -> str:
-        return str(_map(self.raw.get("spec")).get("nodeName") or "")
+def _condition(status: Manifest, kind: str) -> PodCondition:
+    for entry in _maps(status.get("conditions")):
+        if entry.get("type") == kind:
+            return PodCondition(
+                sys.intern(str(entry.get("status", ""))),
+                sys.intern(str(entry.get("reason") or "")),
+                str(entry.get("message") or ""),
+                moment(entry.get("lastTransitionTime")),
+            )
+    return _NO_CONDITION
 
-    @property
-    def containers(self) -> Iterator[Container]:
-        """In the order they run: init containers first."""
-        for key in ("initContainerStatuses", "containerStatuses"):
-            for entry in _maps(self.status.get(key)):
-                state = _map(entry.get("state"))
-                yield Container(
-                    str(entry.get("name", "")),
-                    _map(state.get("waiting")),
-                    _map(state.get("terminated")),
-                )
 
-    def slim(self) -> Pod:
-        """The same without what no property reads: who manages which field, most of the spec.
+def _containers(spec: Manifest, status: Manifest) -> list[Container]:
+    sidecars = {
+        each.get("name")
+        for each in _maps(spec.get("initContainers"))
+        if each.get("restartPolicy") == "Always"
+    }
+    entries = [entry for key in _CONTAINER_STATUSES for entry in _maps(status.get(key))]
+    entries.sort(key=lambda entry: entry.get("name") in sidecars)
+    containers = [_container(entry) for entry in entries]
+    return [each for each in containers if each.waiting or each.restarts or _failed(each.ended)]
 
-        Thousands of Pods are kept in memory, and that is five sixths of each.
-        """
-        metadata = {k: v for k, v in self.raw["metadata"].items() if k != "managedFields"}
-        return Pod({"metadata": metadata, "spec": {"nodeName": self.node}, "status": self.status})
 
-    def condition(self, kind: str) -> Manifest:
-        """The Pod condition of that type, or an empty object."""
-        for entry in _maps(self.status.get("conditions")):
-            if entry.get("type") == kind:
-                return entry
-        return {}
+def _container(entry: Manifest) -> Container:
+    state, last = _map(entry.get("state")), _map(entry.get("lastState"))
+    waiting, restarts = _map(state.get("waiting")), entry.get("restartCount")
+    return Container(
+        name=str(entry.get("name", "")),
+        waiting=str(waiting.get("reason") or ""),
+        waiting_message=str(waiting.get("message") or ""),
+        ended=_ended(state),
+        restarts=restarts if isinstance(restarts, int) else 0,
+        last=_ended(last),
+    )
+
+
+def _ended(state: Manifest) -> Ended | None:
+    terminated = _map(state.get("terminated"))
+    exit_code = terminated.get("exitCode")
+    if not isinstance(exit_code, int):
+        return None
+    reason, message = terminated.get("reason"), terminated.get("message")
+    return Ended(exit_code, str(reason or ""), str(message or "").strip())
+
+
+def _failed(ended: Ended | None) -> bool:
+    return ended is not None and ended.exit_code != 0
+
+
+def _before(moment: datetime | None, seconds: object) -> datetime | None:
+    if moment is None or not isinstance(seconds, int):
+        return moment
+    try:
+        return moment - timedelta(seconds=seconds)
+    except OverflowError:
+        return moment
+
+
+def _latest(moments: Iterable[datetime | None]) -> datetime | None:
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def _map(value: object) -> Manifest:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from cnat.core import api, pod, status
-from cnat.core.fields import Malformed, Manifest, moment
+from cnat.core import pod, status
+from cnat.core.fields import Malformed, Manifest
 from cnat.core.objects import At, Pod
-from cnat.core.schedule import ScheduleError, rfc3339
+from cnat.core.record import Status
+from cnat.core.schedule import ScheduleError
 
 # A Pod isn't deleted by us, nor let go of when somebody else has deleted it, until it is so old. A
 # pass that was held up between its lists and its create (by the network, by retries, by a frozen
@@ -62,21 +62,25 @@ class UpdateStatus:
     """Write `status`, the whole of it, unless somebody wrote the At since it was read."""
 
     at: At
-    status: dict[str, Any]
+    status: Status
 
 
 @dataclass(frozen=True)
 class ReleasePod:
-    """Take our finalizer off: the outcome is recorded, or nobody is left to record it for."""
+    """Take our finalizer off: the outcome is recorded."""
 
+    at: At
     pod: Pod
 
 
 @dataclass(frozen=True)
 class DeletePod:
-    """Delete a finished Pod whose time to live has passed."""
+    """Delete a Pod: its time to live has passed; or (`unchanged`) its run may not start any more
+    and it has no node, which must still be so."""
 
+    at: At
     pod: Pod
+    unchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,8 @@ Action = CreatePod | UpdateStatus | ReleasePod | DeletePod | Preflight | FindPod
 def next_action(now: datetime, seen: Seen) -> Action | None:
     """The next thing to do for one At, None when it is converged.
 
+    What starts comes before the cleaning up after earlier runs, which may fail.
+
     Args:
         now: the time by the clock that counts (the API server's), aware.
         seen: the At with its Pods, and what this pass has learnt about it.
@@ -111,23 +117,15 @@ def next_action(now: datetime, seen: Seen) -> Action | None:
     return (
         _follow_lost_pod(now, seen)
         or _follow_pods(now, seen)
-        or _tidy(now, seen)
         or _arm_or_start(now, seen)
+        or _clean_up(now, seen)
     )
-
-
-def cannot_start(at: At) -> bool:
-    """Whether the At's own status says that it can't start as written."""
-    record = at.status
-    return record.get("phase") == "Pending" and "reason" in record
 
 
 def armed_for(at: At) -> datetime | None:
     """The instant that the At is armed for, in UTC; None if it isn't waiting for one."""
-    record = at.status
-    if record.get("phase") != "Pending" or "reason" in record:
-        return None
-    return moment(record.get("scheduledTime"))
+    run = at.status.run
+    return run.instant if run and run.phase == "Pending" and not run.reason else None
 
 
 def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
@@ -136,15 +134,14 @@ def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
     Another pass may have created that Pod after this pass listed Pods, so it is asked for by
     name before it counts as lost.
     """
-    record = seen.at.status
-    if record.get("phase") != "Running":
+    run = seen.at.status.run
+    if run is None or run.phase != "Running" or run.instant is None:
         return None
-    name, instant = str(record.get("podName")), moment(record.get("scheduledTime"))
-    if instant is None or any(its_pod.name == name for its_pod in seen.pods):
+    if any(its_pod.name == run.pod_name for its_pod in seen.pods):
         return None
-    if name not in seen.absent:
-        return FindPod(seen.at, name)
-    return _differing(seen.at, status.lost(seen.at, instant, name, now))
+    if run.pod_name not in seen.absent:
+        return FindPod(seen.at, run.pod_name)
+    return _differing(seen.at, status.lost(seen.at, run.instant, run.pod_name, now))
 
 
 def _follow_pods(now: datetime, seen: Seen) -> Action | None:
@@ -154,33 +151,35 @@ def _follow_pods(now: datetime, seen: Seen) -> Action | None:
     write, and the schedule was edited before the next pass.
     """
     for instant, its_pod in _unrecorded(seen):
+        late = its_pod.phase == "Pending" and not its_pod.node and _too_late(now, seen.at, instant)
+        if late and not its_pod.deleted:
+            return DeletePod(seen.at, its_pod, unchanged=True)
+        if late:
+            return _differing(seen.at, status.missed(seen.at, instant, now, its_pod))
         earned = status.of_pod(seen.at, instant, its_pod, now)
         if action := _differing(seen.at, earned):
             return action
-        if earned["phase"] == "Running":
+        if earned.phase == "Running":
             break
     return None
 
 
-def _tidy(now: datetime, seen: Seen) -> Action | None:
+def _clean_up(now: datetime, seen: Seen) -> Action | None:
     """Release and, after its time to live, delete the Pods whose outcome is recorded."""
-    if not seen.pods:
-        return None
-    ended = {run["scheduledTime"]: run for run in status.ended_runs(seen.at)}
     for instant, its_pod in _runs(seen):
-        record = ended.get(rfc3339(instant))
-        if record is None:
+        run = seen.at.status.ended_run(instant)
+        if run is None:
             continue
         if its_pod.deleted and not _name_may_go(now, its_pod):
             continue
-        if its_pod.held:
-            return ReleasePod(its_pod)
+        if its_pod.has_finalizer:
+            return ReleasePod(seen.at, its_pod)
         ttl = seen.at.ttl_seconds_after_finished
-        completion = moment(record.get("completionTime"))
+        completion = run.completion or its_pod.finished
         if ttl is None or completion is None or its_pod.deleted:
             continue
-        if (now - completion).total_seconds() >= ttl and _name_may_go(now, its_pod):
-            return DeletePod(its_pod)
+        if now - completion >= timedelta(seconds=ttl) and _name_may_go(now, its_pod):
+            return DeletePod(seen.at, its_pod)
     return None
 
 
@@ -197,10 +196,12 @@ def _arm_or_start(now: datetime, seen: Seen) -> Action | None:
         return None
     try:
         instant = at.instant
-        if ended := status.recorded(at, instant, now):
-            return _differing(at, ended)
-        if at.suspended:
-            return _differing(at, status.suspended(at, instant, now))
+        if decided := (
+            status.recorded(at, instant, now)
+            or status.history_full(at, instant, now)
+            or (status.suspended(at, instant, now) if at.suspended else None)
+        ):
+            return _differing(at, decided)
         if now < instant:
             return _arm(now, seen, instant)
         return _start(now, seen, instant)
@@ -213,66 +214,69 @@ def _arm_or_start(now: datetime, seen: Seen) -> Action | None:
 def _arm(now: datetime, seen: Seen, instant: datetime) -> Action | None:
     at = seen.at
     armed = status.armed(at, instant, now)
-    if armed == at.status:
+    if at.has_status(armed):
         return None
     if not seen.checked:
         return Preflight(at, pod.build(at, instant))
     if seen.refusal:
-        reason, message = seen.refusal.reason, seen.refusal.message
-        return _differing(at, status.stalled(at, instant, now, reason, message))
+        return _refused(now, at, instant, seen.refusal)
     return UpdateStatus(at, armed)
 
 
 def _start(now: datetime, seen: Seen, instant: datetime) -> Action | None:
     at = seen.at
-    deadline = at.starting_deadline_seconds
-    if deadline is not None and (now - instant).total_seconds() > deadline:
+    if _too_late(now, at, instant):
         return _differing(at, status.missed(at, instant, now))
     if seen.refusal:
-        reason, message = seen.refusal.reason, seen.refusal.message
-        return _differing(at, status.stalled(at, instant, now, reason, message))
+        return _refused(now, at, instant, seen.refusal)
     return CreatePod(at, pod.build(at, instant))
 
 
-def _differing(at: At, earned: dict[str, Any]) -> UpdateStatus | None:
-    return None if earned == at.status else UpdateStatus(at, earned)
+def _refused(now: datetime, at: At, instant: datetime, refusal: Refusal) -> UpdateStatus | None:
+    stalled = status.stalled(at, instant, now, refusal.reason, refusal.message)
+    return _differing(at, stalled)
+
+
+def _too_late(now: datetime, at: At, instant: datetime) -> bool:
+    """Whether a run that hasn't started by now never may (`spec.startingDeadlineSeconds`)."""
+    deadline = at.starting_deadline_seconds
+    return deadline is not None and (now - instant).total_seconds() > deadline
+
+
+def _differing(at: At, earned: Status) -> UpdateStatus | None:
+    return None if at.has_status(earned) else UpdateStatus(at, earned)
 
 
 def _unrecorded(seen: Seen) -> list[tuple[datetime, Pod]]:
-    """The Pods whose run has no recorded outcome yet; that of the status first, then by time.
-
-    "Missed" and "PodLost" say that there was no Pod. A Pod that is there after all (it was
-    created by a pass that overlapped, or got its labels back) is the better witness.
-    """
+    """The Pods whose run has no recorded outcome yet; that of the status first, then by time."""
     if not seen.pods:
         return []
-    ended = {
-        run["scheduledTime"]
-        for run in status.ended_runs(seen.at)
-        if run.get("phase") != "Missed" and run.get("reason") != api.POD_LOST
-    }
-    current = seen.at.status.get("scheduledTime")
-    return sorted(
-        (run for run in _runs(seen) if rfc3339(run[0]) not in ended),
-        key=lambda run: (rfc3339(run[0]) != current, run[0]),
-    )
+    record = seen.at.status
+    current = record.run.instant if record.run else None
+    unrecorded = []
+    for instant, its_pod in _runs(seen):
+        run = record.ended_run(instant)
+        if run is None or not run.tells_of(its_pod.name):
+            unrecorded.append((instant, its_pod))
+    return sorted(unrecorded, key=lambda found: (found[0] != current, found[0]))
 
 
 def _runs(seen: Seen) -> list[tuple[datetime, Pod]]:
-    """Each Pod with the instant of its run. A Pod whose name is no run's name is left alone.
+    """Each Pod with the instant of its run. A Pod that is no run's is left alone.
 
     The annotation tells the instant; should somebody have changed it, the instants that the At
     knows of are tried. The name, a hash of the instant, proves which one is right.
     """
+    if not seen.pods:
+        return []
     record = seen.at.status
-    known = {moment(record.get("scheduledTime"))}
-    known |= {moment(run["scheduledTime"]) for run in status.ended_runs(seen.at)}
+    known = {run.instant for run in (*record.history, record.run) if run}
     with suppress(ValueError):  # An edit may have broken the schedule; earlier runs go on.
         known.add(seen.at.instant)
     runs = {
         its_pod.name: (instant, its_pod)
         for its_pod in seen.pods
-        for instant in known | {its_pod.scheduled_time}
-        if instant is not None and pod.name(seen.at, instant) == its_pod.name
+        for instant in {its_pod.scheduled_time} | known
+        if instant is not None and pod.is_of(seen.at, instant, its_pod)
     }
     return list(runs.values())

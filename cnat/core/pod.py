@@ -8,10 +8,12 @@ from typing import Any
 
 from cnat.core import api
 from cnat.core.fields import Malformed, Manifest, typed
-from cnat.core.objects import At
+from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
 
 _MAX_LENGTH = 63
+# Of 8, two instants of one At with the same name were found in a second.
+_HASH_LENGTH = 20
 _SHELL_IMAGE = "busybox"
 
 
@@ -21,8 +23,9 @@ def name(at: At, instant: datetime) -> str:
     A run is (At uid, instant): whoever starts it, and however often, asks for the same name,
     and the API server lets only one Pod have it.
     """
-    digest = hashlib.sha256(f"{at.uid}/{rfc3339(instant)}".encode()).hexdigest()[:8]
-    return f"{at.name[: _MAX_LENGTH - 9].rstrip('-.')}-{digest}"
+    digest = hashlib.sha256(f"{at.uid}/{rfc3339(instant)}".encode()).hexdigest()
+    prefix = at.name[: _MAX_LENGTH - _HASH_LENGTH - 1].rstrip("-.")
+    return f"{prefix}-{digest[:_HASH_LENGTH]}"
 
 
 def build(at: At, instant: datetime) -> dict[str, Any]:
@@ -33,8 +36,8 @@ def build(at: At, instant: datetime) -> dict[str, Any]:
 
     Raises:
         cnat.core.fields.Malformed: a spec that no CRD validation stopped: `podMetadata` of another
-            shape or with keys of ours, `command` beside `containers`, `restartPolicy: Always` (such a
-            Pod never ends).
+            shape or with keys of ours, `command` beside `containers`, `restartPolicy: Always`
+            (such a Pod never ends).
     """
     extra = typed(at.spec, "podMetadata", dict, "spec") or {}
     labels = _metadata(extra, "labels")
@@ -68,10 +71,39 @@ def build(at: At, instant: datetime) -> dict[str, Any]:
     }
 
 
+def is_of(at: At, instant: datetime, pod: Pod) -> bool:
+    """Whether that is the Pod of this run: in the At's namespace, controlled by it, named for it.
+
+    In another namespace anybody may claim the At for an owner. The labels are not looked at:
+    admission may change them.
+    """
+    return (pod.namespace, pod.at_uid, pod.name) == (at.namespace, at.uid, name(at, instant))
+
+
+def changed_by_admission(sent: Manifest, admitted: Manifest) -> str | None:
+    """The field of `metadata` that admission has changed although cnat relies on it, or None."""
+    before, after = sent["metadata"], admitted.get("metadata") or {}
+    for key in ("labels", "annotations"):
+        for name, value in before[key].items():
+            if _is_ours(name) and (after.get(key) or {}).get(name) != value:
+                return f"metadata.{key}[{name}]"
+    if api.FINALIZER not in (after.get("finalizers") or []):
+        return "metadata.finalizers"
+    (owner,) = before["ownerReferences"]
+    uids = [
+        each.get("uid") for each in after.get("ownerReferences") or [] if each.get("controller")
+    ]
+    return None if uids == [owner["uid"]] else "metadata.ownerReferences"
+
+
+def _is_ours(key: str) -> bool:
+    return key == api.MANAGED_BY or key.partition("/")[0] == api.GROUP
+
+
 def _metadata(extra: Manifest, key: str) -> Manifest:
     entries = typed(extra, key, dict, "spec.podMetadata") or {}
     for entry in entries:
-        if entry == api.MANAGED_BY or str(entry).partition("/")[0] == api.GROUP:
+        if _is_ours(str(entry)):
             raise Malformed(f"spec.podMetadata.{key}", f"{entry!r} is set by cnat; remove it")
     return entries
 

@@ -1,26 +1,44 @@
-"""One action to one write, and what its answer teaches."""
+"""One action of the planner carried out: one write, and what its answer teaches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cnat.cluster.protocol import Cluster, ClusterError, Rejected
-from cnat.core import api, events, plan
+from cnat.cluster.protocol import Cluster, ClusterError, Rejected, Unanswered
+from cnat.core import api, events, plan, pod
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.plan import Refusal, Seen
-from cnat.core.pod import name as pod_name
 
 # Answers that judge this Pod: validation, admission, quota. A webhook that can't be called shows
 # as 500 InternalError (admissionregistration.k8s.io/v1, failurePolicy: Fail).
 _ABOUT_THE_POD = frozenset({400, 403, 404, 409, 413, 422, 500})
+# A webhook may deny with any code; so these don't tell of an API server that is overloaded.
+_DENIED = "admission webhook"
 
 # core/v1 NamespaceTerminatingCause, by which a refused create tells that its namespace is deleted.
-_NAMESPACE_GOING = "NamespaceTerminating"
+_NAMESPACE_TERMINATING = "NamespaceTerminating"
+
+NAMES: dict[type[plan.Action], str] = {
+    plan.CreatePod: "create pod",
+    plan.FindPod: "find pod",
+    plan.UpdateStatus: "set status",
+    plan.ReleasePod: "release pod",
+    plan.DeletePod: "delete pod",
+    plan.Preflight: "preflight",
+}
 
 
-class Overtaken(Exception):
+class Conflict(Exception):
     """Somebody else has written or deleted the object since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is told of a write that took effect: the Pod or phase concerned, and more about it."""
+
+    target: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,133 +46,198 @@ class Done:
     """What an action came to.
 
     Attributes:
-        seen: what is now seen of the At; None where there is no At.
-        target, detail: for the log: the Pod or phase concerned, and what else is worth telling.
+        seen: what is now seen of the At.
+        written: None where nothing was written.
         event: the Event that tells of it.
     """
 
-    seen: Seen | None
-    target: str = ""
-    detail: str = ""
+    seen: Seen
+    written: Written | None = None
     event: Manifest | None = None
 
 
-def create_pod(cluster: Cluster, action: plan.CreatePod, seen: Seen) -> Done:
-    """Start a run. A Pod of that name that is already there is the run's own, or in the way."""
-    name = action.manifest["metadata"]["name"]
+def perform(cluster: Cluster, action: plan.Action, seen: Seen) -> Done:
+    """Carry out what was planned from `seen`.
+
+    Raises:
+        Conflict: the object isn't any more as it was read.
+        ClusterError: the request failed, and not for what the At asks for.
+    """
+    match action:
+        case plan.CreatePod():
+            return _create_pod(cluster, action, seen)
+        case plan.FindPod():
+            return _find_pod(cluster, action, seen)
+        case plan.UpdateStatus():
+            return _update_status(cluster, action, seen)
+        case plan.ReleasePod():
+            release_pod(cluster, action.pod)
+            return Done(
+                _with(seen, replace(action.pod, has_finalizer=False)), Written(action.pod.name)
+            )
+        case plan.DeletePod():
+            return _delete_pod(cluster, action, seen)
+        case plan.Preflight():
+            return _preflight(cluster, action, seen)
+
+
+def release_pod(cluster: Cluster, released: Pod) -> None:
+    """Take our finalizer off a Pod.
+
+    Raises:
+        Conflict: it is gone, or another has its name.
+        ClusterError: the request failed.
+    """
     try:
-        created = Pod(cluster.create_pod(action.manifest)).slim()
+        cluster.release_pod(released)
     except Rejected as error:
-        return Done(_refused(cluster, seen, name, error, "StartRejected"))
-    due = action.manifest["metadata"]["annotations"][api.SCHEDULED_TIME]
-    return Done(replace(seen, pods=(*seen.pods, created)), name, f"due {due}")
+        raise _conflict(error) from error
 
 
-def preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:
-    """Hear what would refuse the Pod."""
-    try:
-        cluster.create_pod(action.manifest, dry_run=True)
-    except Rejected as error:
-        name = action.manifest["metadata"]["name"]
-        return Done(_refused(cluster, seen, name, error, "PreflightRejected"))
-    return Done(replace(seen, checked=True))
-
-
-def read_again(cluster: Cluster, seen: Seen, fresh_seconds: float) -> Seen:
+def read_again(cluster: Cluster, seen: Seen, recent_seconds: float) -> Seen:
     """See anew an At that is about to start: the Pod of that run, then the At, as lists do.
 
-    No Pod is older than its run's instant. So when that is less than `fresh_seconds` ago the Pod
+    No Pod is older than its run's instant. So when that is less than `recent_seconds` ago the Pod
     isn't asked for: a list that old would do, and at the instant each request makes it later.
+
+    Raises:
+        Conflict: the At is gone, or another has its name.
+        ClusterError: a request failed.
     """
     at, pods = seen.at, seen.pods
-    if (cluster.now() - at.instant).total_seconds() > fresh_seconds:
-        name = pod_name(at, at.instant)
-        found = _pod(cluster, at.namespace, name)
-        pods = tuple(pod for pod in seen.pods if pod.name != name)
-        if found is not None and found.at_uid == at.uid:
+    if (cluster.now() - at.instant).total_seconds() > recent_seconds:
+        name = pod.name(at, at.instant)
+        found = _get_pod(cluster, at.namespace, name)
+        pods = tuple(each for each in seen.pods if each.name != name)
+        if found is not None and pod.is_of(at, at.instant, found):
             pods = (*pods, found)
-    try:
-        fresh = At(cluster.at(at.namespace, at.name)).slim()
-    except Rejected as error:
-        raise _overtaken(error) from error
-    if fresh.uid != at.uid:
-        raise Overtaken(f"At {at.namespace}/{at.name} was deleted and created anew")
+    fresh = get_at(cluster, at)
+    if fresh.generation != at.generation:  # What was heard about it was about another spec.
+        return Seen(fresh, pods, absent=seen.absent)
     return replace(seen, at=fresh, pods=pods)
 
 
-def find_pod(cluster: Cluster, action: plan.FindPod, seen: Seen) -> Done:
-    """Look for the Pod that the status speaks of."""
-    pod = _pod(cluster, seen.at.namespace, action.name)
-    if pod is None or pod.at_uid != seen.at.uid:
-        return Done(replace(seen, absent=seen.absent | {action.name}))
-    return Done(replace(seen, pods=(*seen.pods, pod)))
+def get_at(cluster: Cluster, at: At) -> At:
+    """The At as it is now.
 
-
-def update_status(cluster: Cluster, action: plan.UpdateStatus, seen: Seen) -> Done:
-    """Record, unless somebody newer has."""
+    Raises:
+        Conflict: it is gone, or another has its name.
+        ClusterError: the request failed.
+    """
     try:
-        written = At(cluster.update_status(action.at, action.status)).slim()
+        fresh = At.of(cluster.at(at.namespace, at.name))
     except Rejected as error:
-        raise _overtaken(error) from error
-    if written.raw.get("status") != action.status:
+        raise _conflict(error) from error
+    if fresh.uid != at.uid:
+        raise Conflict(f"At {at.namespace}/{at.name} was deleted and created anew")
+    return fresh
+
+
+def _create_pod(cluster: Cluster, action: plan.CreatePod, seen: Seen) -> Done:
+    """Start a run. A Pod of that name that is already there is the run's own, or in the way."""
+    metadata = action.manifest["metadata"]
+    try:
+        created = Pod.of(cluster.create_pod(action.manifest))
+    except (Rejected, Unanswered) as error:
+        return Done(_refused(cluster, seen, metadata["name"], error, "StartRejected"))
+    due = metadata["annotations"][api.SCHEDULED_TIME]
+    return Done(_with(seen, created), Written(created.name, f"due {due}"))
+
+
+def _preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:
+    """Hear what would refuse the Pod, or change of it what must stay."""
+    try:
+        admitted = cluster.create_pod(action.manifest, dry_run=True)
+    except (Rejected, Unanswered) as error:
+        name = action.manifest["metadata"]["name"]
+        return Done(_refused(cluster, seen, name, error, "PreflightRejected"))
+    field = pod.changed_by_admission(action.manifest, admitted)
+    if field is None:
+        return Done(replace(seen, checked=True))
+    message = (
+        f"admission changes {field} of its Pod, by which its outcome is found; exempt Pods with "
+        f"the label {api.POD_SELECTOR} from the policy or webhook that does"
+    )
+    return Done(replace(seen, checked=True, refusal=Refusal("PodMutated", message)))
+
+
+def _find_pod(cluster: Cluster, action: plan.FindPod, seen: Seen) -> Done:
+    """Look for the Pod that the status speaks of."""
+    found = _get_pod(cluster, seen.at.namespace, action.name)
+    if found is None or found.at_uid != seen.at.uid:
+        return Done(replace(seen, absent=seen.absent | {action.name}))
+    return Done(_with(seen, found))
+
+
+def _update_status(cluster: Cluster, action: plan.UpdateStatus, seen: Seen) -> Done:
+    """Record, unless somebody newer has."""
+    status = action.status
+    try:
+        written = At.of(cluster.update_status(action.at, status.document()))
+    except Rejected as error:
+        raise _conflict(error) from error
+    if not written.has_status(status):
         # Planned from, it would be written again and again.
         raise ClusterError(
             "the API server did not keep the status as it was written: its CRD is of another "
             "release than this program; apply kustomize/crd of this release"
         )
-    event = events.of_change(action.at, action.status, cluster.now())
-    phase, detail = action.status["phase"], action.status.get("reason", "")
-    if phase == "Pending" and not detail:
-        detail = f"due {action.status['scheduledTime']}"
-    return Done(replace(seen, at=written), phase, detail, event)
+    event = events.of_change(action.at, status, cluster.now())
+    document = status.document()
+    detail = document.get("reason", "")
+    if status.phase == "Pending" and not detail:
+        detail = f"due {document['scheduledTime']}"
+    return Done(replace(seen, at=written), Written(status.phase, detail), event)
 
 
-def release_pod(cluster: Cluster, action: plan.ReleasePod, seen: Seen | None) -> Done:
-    """Let a Pod go."""
+def _delete_pod(cluster: Cluster, action: plan.DeletePod, seen: Seen) -> Done:
+    """Delete a Pod. With our finalizer it stays until that is taken off."""
     try:
-        released = Pod(cluster.release_pod(action.pod))
+        cluster.delete_pod(action.pod, unchanged=action.unchanged)
     except Rejected as error:
-        raise _overtaken(error) from error
-    if seen is None:
-        return Done(None, action.pod.name)
-    pods = tuple(released if pod is action.pod else pod for pod in seen.pods)
-    return Done(replace(seen, pods=pods), action.pod.name)
+        raise _conflict(error) from error
+    if action.pod.has_finalizer:
+        now = cluster.now().replace(microsecond=0)
+        deleted = replace(action.pod, deleted=now, deletion_requested=now)
+        return Done(_with(seen, deleted), Written(action.pod.name))
+    pods = tuple(each for each in seen.pods if each.name != action.pod.name)
+    return Done(replace(seen, pods=pods), Written(action.pod.name))
 
 
-def delete_pod(cluster: Cluster, action: plan.DeletePod, seen: Seen) -> Done:
-    """Clean up."""
-    try:
-        cluster.delete_pod(action.pod)
-    except Rejected as error:
-        raise _overtaken(error) from error
-    pods = tuple(pod for pod in seen.pods if pod is not action.pod)
-    return Done(replace(seen, pods=pods), action.pod.name)
+def _with(seen: Seen, one: Pod) -> Seen:
+    """With this Pod, in place of what was known of it."""
+    return replace(seen, pods=(*(each for each in seen.pods if each.name != one.name), one))
 
 
-def _refused(cluster: Cluster, seen: Seen, name: str, error: Rejected, reason: str) -> Seen:
+def _refused(
+    cluster: Cluster, seen: Seen, name: str, error: Rejected | Unanswered, reason: str
+) -> Seen:
+    """What a refused create, or preflight, teaches. What isn't about the Pod is raised."""
+    if isinstance(error, Unanswered):
+        return replace(seen, checked=True, refusal=Refusal("AdmissionTimedOut", str(error)))
     if error.code == 409 and error.reason == "AlreadyExists":
-        pod = _pod(cluster, seen.at.namespace, name)
-        if pod is None:  # Gone again. What became of it shows in the lists of the next pass.
-            raise Overtaken(str(error)) from error
-        if pod.at_uid == seen.at.uid:  # Another pass was first.
-            return replace(seen, pods=(*seen.pods, pod))
+        found = _get_pod(cluster, seen.at.namespace, name)
+        if found is None:  # Gone again. What became of it shows in the lists of the next pass.
+            raise Conflict(str(error)) from error
+        if found.at_uid == seen.at.uid and found.scheduled_time == seen.at.instant:
+            return _with(seen, found)  # Another pass was first.
         message = f"a Pod {name} that is not this At's is in the way; delete it or rename the At"
         return replace(seen, checked=True, refusal=Refusal("PodNameTaken", message))
-    if _NAMESPACE_GOING in error.causes:  # And the At goes with it.
-        raise Overtaken(str(error)) from error
-    if error.code not in _ABOUT_THE_POD:
+    if _NAMESPACE_TERMINATING in error.causes:  # And the At goes with it.
+        raise Conflict(str(error)) from error
+    if error.code not in _ABOUT_THE_POD and _DENIED not in error.message:
         raise error
     return replace(seen, checked=True, refusal=Refusal(reason, error.message))
 
 
-def _pod(cluster: Cluster, namespace: str, name: str) -> Pod | None:
+def _get_pod(cluster: Cluster, namespace: str, name: str) -> Pod | None:
     try:
-        return Pod(cluster.pod(namespace, name)).slim()
+        return Pod.of(cluster.pod(namespace, name))
     except Rejected as error:
         if error.code == 404:
             return None
         raise
 
 
-def _overtaken(error: Rejected) -> Exception:
-    return Overtaken(str(error)) if error.code in {404, 409} else error
+def _conflict(error: Rejected) -> Exception:
+    return Conflict(str(error)) if error.code in {404, 409} else error

@@ -1,63 +1,107 @@
-"""One pass: list, plan, apply."""
+"""One pass: list, plan, act."""
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from cnat.cluster import boot_clock
+from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster, ClusterError
 from cnat.core.objects import At, Pod
-from cnat.engine.podstore import PodStore
-from cnat.engine.results import Results
+from cnat.core.plan import Seen
+from cnat.engine.results import Change, Failure, Results
 from cnat.engine.shard import Shard
-from cnat.engine.workers import Applier
+from cnat.engine.workers import Task, Workers
 
-_ALL = Shard()
+# (namespace, uid of the At): in another namespace anybody may claim an At for an owner.
+_Owner = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a pass goes about its work.
+
+    Attributes:
+        concurrency: writes under way at once.
+        linger: seconds to stay after the pass, to start what falls due at its very instant.
+        every_at: no selector leaves Ats out. Only then does a missing At mean that its Pods are
+            orphans.
+        shard: the share of the Ats that this pass answers for.
+    """
+
+    concurrency: int = 16
+    linger: float = 0.0
+    every_at: bool = True
+    shard: Shard = field(default_factory=Shard)
+
+
+_DEFAULTS = Settings()
+
+
+def unreported(_: Change | Failure) -> None:
+    """Tell nobody: the results have it all."""
 
 
 def reconcile(
-    cluster: Cluster, applier: Applier, *, whole: bool = True, shard: Shard = _ALL
+    cluster: Cluster,
+    deadline: Deadline,
+    settings: Settings = _DEFAULTS,
+    report: Callable[[Change | Failure], None] = unreported,
 ) -> Results:
-    """List, plan page by page, apply; and answer what was done.
+    """List, plan page by page, act; and answer what was done.
 
     Pods are listed before Ats. So a Pod whose At is absent from the second list is an orphan,
     and a Pod absent from the first was never created, is already recorded, or is so new that
     its name answers for it.
 
     Args:
-        whole: all Ats of the namespaces in question are listed, no selector leaves some out.
-            Only then does a missing At mean that its Pods are orphans.
-        shard: the share of the Ats that this pass answers for.
+        deadline: what isn't begun when it passes is left to the next pass.
+        report: called, from any thread but one at a time, for each Change and Failure.
 
     Raises:
         ClusterError: the lists can't be read. Once Ats have been planned, they are done first,
             and what couldn't be listed is a Failure.
     """
+    workers = Workers(
+        cluster,
+        deadline,
+        concurrency=settings.concurrency,
+        linger=settings.linger,
+        report=report,
+    )
     read_at = boot_clock.now()
-    pods, left = PodStore(), PodStore()
-    for page in cluster.pods():
-        for raw in page:
-            pod = Pod(raw)
-            if (uid := pod.at_uid) is not None and uid in shard:
-                pods.put(uid, pod)
-            elif (uid := pod.left_by) is not None and uid in shard:
-                left.put(uid, pod)
-    results = applier.results
+    pods = _list_pods(cluster, settings.shard)
+    results = workers.results
     try:
         for page in cluster.ats():
-            for raw in page:
-                at = At(raw).slim()
-                if at.uid in shard:
+            for at in map(At.of, page):
+                if at.uid in settings.shard:
                     results.ats += 1
-                    applier.put(at, pods.take(at.uid), read_at)
-                    left.take(at.uid)  # While the At is there, such a Pod is not ours to touch.
+                    its_pods = pods.pop((at.namespace, at.uid), ())
+                    # One that lost its owner is not ours to touch while the At is there.
+                    owned = tuple(pod for pod in its_pods if pod.at_uid)
+                    workers.add(Task(Seen(at, owned), read_at))
     except ClusterError as error:
         if not results.ats:
             raise
-        applier.break_off(error)
+        workers.fail_list(error)
     else:
-        if whole:
-            for orphan in itertools.chain(pods.rest(), left.rest()):
-                applier.release(orphan)
-    applier.run()
+        if settings.every_at:
+            for orphans in pods.values():
+                for orphan in orphans:
+                    workers.add_orphan(orphan)
+    workers.run()
     return results
+
+
+def _list_pods(cluster: Cluster, shard: Shard) -> dict[_Owner, tuple[Pod, ...]]:
+    """The Pods that an At owns, or owned until somebody took the owner away, by that At."""
+    pods: dict[_Owner, tuple[Pod, ...]] = {}
+    for page in cluster.pods():
+        for pod in map(Pod.of, page):
+            uid = pod.at_uid or pod.left_by
+            if uid and uid in shard:
+                owner = pod.namespace, uid
+                pods[owner] = (*pods.get(owner, ()), pod)
+    return pods

@@ -19,21 +19,31 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One object that could not be brought to where it should be, and why."""
+    """One object that could not be brought to where it should be, and why.
+
+    `on_record`: the At's status says so already, so that its owners are told.
+    """
 
     namespace: str
     at: str
     action: str
     reason: str
     message: str
+    on_record: bool = False
 
 
 @dataclass(slots=True)
 class Results:
-    """What a pass has done so far."""
+    """What a pass has done so far.
+
+    Attributes:
+        ats: how many the pass answers for.
+        conflicts: Ats that somebody else kept writing: theirs or the next pass's to finish.
+        deferred: Ats that the deadline left for the next pass.
+    """
 
     ats: int = 0
     changes: list[Change] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    left: int = 0  # Ats that somebody else wrote meanwhile: theirs or the next pass's to finish.
-    deferred: int = 0  # Ats that the deadline left for the next pass.
+    conflicts: int = 0
+    deferred: int = 0

@@ -1,4 +1,4 @@
-"""What is to be done next: work by rank, and work that waits for its instant."""
+"""What is to be done next: tasks by rank, and tasks that wait for their instant."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Generic, NamedTuple, TypeVar
 
 from cnat.cluster.deadline import LOOK_SECONDS, Deadline
 
-# Seconds that work which falls due at the end of the linger window may still take.
-_LAST_WORK_SECONDS = 10.0
+# Seconds that a task which falls due at the end of the linger window may still take.
+_LAST_TASK_SECONDS = 10.0
 # When something falls due within so many seconds, so many threads do what has another rank than 0.
 # More would make it late: with 100 a second falling due, on two cores that others used as well,
 # the 99th percentile was 100 ms with all 16 threads and 40 ms with 3.
 _SOON_SECONDS = 1.0
-_BESIDE = 3
+_THREADS_BESIDE = 3
 
 T = TypeVar("T")
 
@@ -31,15 +31,15 @@ class Order(NamedTuple):
     due: float = 0.0
 
 
-class Agenda(Generic[T]):
-    """Hands out work to several threads; thread-safe.
+class WorkQueue(Generic[T]):
+    """Hands out tasks to several threads; thread-safe.
 
-    Work waits pickled, so what is taken is a copy of what was put. An At with what is to be done
-    for it takes 10 KB as objects, 1.5 KB so, and a hundred thousand may wait. It isn't compressed:
-    zlib releases the GIL, and 16 threads that take it from each other made a tenth fewer Pods.
+    Tasks wait pickled, so what is taken is a copy of what was put. An At takes 10 KB as objects,
+    1.5 KB so, and a hundred thousand may wait. They aren't compressed: zlib releases the GIL, and
+    16 threads that take it from each other made a tenth fewer Pods.
 
-    A pass is over when no work is left and none is being done, since work brings more. From then
-    on, and only for the linger window, what has an instant is waited for.
+    A pass is over when no task is left and none is being done, since tasks bring others. From
+    then on, and only for the linger window, what has an instant is waited for.
 
     Args:
         now: the time by the clock that counts.
@@ -57,87 +57,87 @@ class Agenda(Generic[T]):
         self._waiting: list[tuple[Order, int, bytes]] = []
         self._number = itertools.count()
         self._busy = 0
-        self._watched = False
-        self._turn = threading.Condition()
+        self._clock_is_watched = False
+        self._changed = threading.Condition()
 
     def __len__(self) -> int:
         return len(self._ready) + len(self._waiting)
 
-    def put(self, order: Order, work: T) -> None:
-        """Add work to be done now."""
-        pickled = pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
-        with self._turn:
+    def put(self, order: Order, task: T) -> None:
+        """Add a task to be done now."""
+        pickled = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
+        with self._changed:
             heapq.heappush(self._ready, (order, next(self._number), pickled))
-            self._turn.notify()
+            self._changed.notify()
 
-    def put_for(self, instant: datetime, work: T) -> None:
-        """Add work for an instant, of rank 0; forgotten if that is beyond the linger window."""
+    def put_at(self, instant: datetime, task: T) -> None:
+        """Add a task for an instant, of rank 0; forgotten if that is beyond the linger window."""
         due = instant.timestamp()
-        pickled = pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
-        with self._turn:
+        pickled = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
+        with self._changed:
             end = self._window_end
             if end is None:  # Not yet known, but no later than this.
                 end = self._now().timestamp() + self._deadline.remaining + self._linger
             if due <= end:
                 heapq.heappush(self._waiting, (Order(0, due=due), next(self._number), pickled))
-                self._turn.notify_all()
+                self._changed.notify_all()
 
     def take(self) -> T | None:
-        """The next work, waited for if there may be some; None when all is done.
+        """The next task, waited for if there may be one; None when all is done.
 
-        Who takes work calls `done` after it.
+        Who takes a task calls `done` after it.
         """
         pickled = self._take()
         if pickled is None:
             return None
-        work: T = pickle.loads(pickled)  # noqa: S301 - it never left this process
-        return work
+        task: T = pickle.loads(pickled)  # noqa: S301 - it never left this process
+        return task
+
+    def done(self) -> None:
+        """Say that what was taken is done, and what follows from it has been put."""
+        with self._changed:
+            self._busy -= 1
+            if not self._busy:
+                self._changed.notify_all()
 
     def _take(self) -> bytes | None:
-        with self._turn:
+        with self._changed:
             while True:
                 now = self._now().timestamp()
                 while self._waiting and self._waiting[0][0].due <= now:
                     heapq.heappush(self._ready, heapq.heappop(self._waiting))
-                if self._ready and not self._held_back(now):
+                if self._ready and not self._is_held_back(now):
                     self._busy += 1
-                    self._turn.notify()  # Somebody else watches the clock from here.
+                    self._changed.notify()  # Somebody else watches the clock from here.
                     return heapq.heappop(self._ready)[2]
                 if not self._busy:
-                    self._close(now)
+                    self._end_pass(now)
                     if not self._waiting:
-                        self._turn.notify_all()
+                        self._changed.notify_all()
                         return None
                 self._wait(now)
 
-    def done(self) -> None:
-        """Say that what was taken is done, and what follows from it has been put."""
-        with self._turn:
-            self._busy -= 1
-            if not self._busy:
-                self._turn.notify_all()
-
-    def _held_back(self, now: float) -> bool:
-        """Whether the next work had better leave the machine to what falls due soon."""
-        if self._ready[0][0].rank == 0 or self._busy < _BESIDE or not self._waiting:
+    def _is_held_back(self, now: float) -> bool:
+        """Whether the next task had better leave the machine to what falls due soon."""
+        if self._ready[0][0].rank == 0 or self._busy < _THREADS_BESIDE or not self._waiting:
             return False
         return self._waiting[0][0].due - now < _SOON_SECONDS
 
     def _wait(self, now: float) -> None:
-        """Wait for a turn of events. One thread watches the clock; were it all, all would wake."""
-        if self._watched or not self._waiting:
-            self._turn.wait()
+        """Wait for a change. One thread watches the clock; were it all of them, all would wake."""
+        if self._clock_is_watched or not self._waiting:
+            self._changed.wait()
             return
-        self._watched = True
-        self._turn.wait(min(self._waiting[0][0].due - now, LOOK_SECONDS))
-        self._watched = False
+        self._clock_is_watched = True
+        self._changed.wait(min(self._waiting[0][0].due - now, LOOK_SECONDS))
+        self._clock_is_watched = False
 
-    def _close(self, now: float) -> None:
+    def _end_pass(self, now: float) -> None:
         """The pass is over: keep only what falls due in the linger window."""
         if self._deadline.passed:
             self._waiting.clear()
         elif self._window_end is None:
             self._window_end = end = now + self._linger
-            self._deadline.extend(self._linger + _LAST_WORK_SECONDS)
+            self._deadline.extend(self._linger + _LAST_TASK_SECONDS)
             self._waiting = [entry for entry in self._waiting if entry[0].due <= end]
             heapq.heapify(self._waiting)

@@ -108,15 +108,20 @@ class LocalCluster:
                 raise _conflict(found, "the object has been modified; read it again")
             return self._store(found, status=dict(status))
 
-    def release_pod(self, pod: Pod) -> Manifest:
+    def release_pod(self, pod: Pod) -> None:
         with self._folder.locked():
             found = self._find_same(pod)
-            finalizers = [each for each in Pod(found).finalizers if each != api.FINALIZER]
-            return self._store(found, metadata={**found["metadata"], "finalizers": finalizers})
+            finalizers = [
+                each for each in found["metadata"].get("finalizers") or [] if each != api.FINALIZER
+            ]
+            self._store(found, metadata={**found["metadata"], "finalizers": finalizers})
 
-    def delete_pod(self, pod: Pod) -> None:
+    def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         with self._folder.locked():
-            self._delete(self._find_same(pod))
+            found = self._find_same(pod)
+            if unchanged and Pod.of(found).resource_version != pod.resource_version:
+                raise _conflict(found, "the object has been modified; read it again")
+            self._delete(found)
 
     def create_event(self, event: Manifest) -> None:
         path = self._path("events", event)
@@ -183,8 +188,8 @@ class LocalCluster:
 
     def _find_same(self, pod: Pod) -> Manifest:
         found = self._find(("Pod", pod.namespace, pod.name))
-        if Pod(found).uid != pod.uid:
-            raise _conflict(found, f"its uid is {Pod(found).uid}, not {pod.uid}")
+        if Pod.of(found).uid != pod.uid:
+            raise _conflict(found, f"its uid is {Pod.of(found).uid}, not {pod.uid}")
         return found
 
     def _create(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
@@ -214,14 +219,20 @@ class LocalCluster:
         return after
 
     def _delete(self, found: Manifest) -> None:
-        pod, metadata = Pod(found), found["metadata"]
+        pod, metadata = Pod.of(found), found["metadata"]
         if not metadata.get("finalizers"):
             self._folder.remove(found)
         elif "deletionTimestamp" not in metadata:
             # As in the API server: a Pod that isn't on a node, or has ended, gets no time to end.
             graceful = pod.node and pod.phase not in ("Succeeded", "Failed")
             ends = self.now() + (_GRACE if graceful else timedelta())
-            deleted = {**metadata, "deletionTimestamp": rfc3339(ends.replace(microsecond=0))}
+            deleted = {
+                **metadata,
+                "deletionTimestamp": rfc3339(ends.replace(microsecond=0)),
+                "deletionGracePeriodSeconds": int(
+                    (_GRACE if graceful else timedelta()).total_seconds()
+                ),
+            }
             self._store(found, metadata=deleted)
 
     def _collect_garbage(self) -> None:
@@ -234,7 +245,7 @@ class LocalCluster:
         objects = self._folder.objects()
         owners = {None, *(At(each).uid for each in objects if files.is_at(each))}
         for each in objects:
-            orphaned = files.is_pod(each) and Pod(each).at_uid not in owners
+            orphaned = files.is_pod(each) and Pod.of(each).at_uid not in owners
             if orphaned or admission.gone(each):
                 self._delete(each)
 

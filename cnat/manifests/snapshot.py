@@ -62,7 +62,7 @@ class Selection:
             if files.is_pod(pod)
             and self._has(pod)
             and (pod["metadata"].get("labels") or {}).get(api.MANAGED_BY) == api.MANAGER
-            and (all_readable or Pod(pod).at_uid in ats)
+            and (all_readable or Pod.of(pod).at_uid in ats)
         ]
 
     def _has(self, manifest: Manifest) -> bool:

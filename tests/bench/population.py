@@ -47,7 +47,7 @@ def converged(client: Client, name: str, numbers: Iterable[int]) -> None:
         else:
             its_pod["metadata"]["creationTimestamp"] = rfc3339(_PAST)
             its_pod["status"] = _status_of_the_finished()
-        _record(client, at, status.of_pod(at, _PAST, Pod(its_pod), _PAST))
+        _record(client, at, status.of_pod(at, _PAST, Pod.of(its_pod), _PAST).document())
 
     client.each(load, numbers)
 
@@ -69,7 +69,7 @@ def _created(client: Client, name: str, number: int, instant: datetime) -> At:
 
 def _armed(client: Client, name: str, number: int, instant: datetime) -> None:
     at = _created(client, name, number, instant)
-    _record(client, at, status.armed(at, instant, _CREATED))
+    _record(client, at, status.armed(at, instant, _CREATED).document())
 
 
 def _record(client: Client, at: At, earned: Manifest) -> None:

@@ -15,9 +15,8 @@ import pytest
 
 from cnat.cluster.deadline import Deadline
 from cnat.core.schedule import rfc3339
-from cnat.engine.reconcile import reconcile
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Change, Failure, Results
-from cnat.engine.workers import Applier
 from cnat.local.store import LocalCluster
 from tests.support import factories
 from tests.support.fake_cluster import FakeCluster, Objects
@@ -49,8 +48,7 @@ def linger(
 ) -> Results:
     deadline = deadline or Lingering()
     cluster = LocalCluster(sandbox.directory, lambda: deadline.time)
-    applier = Applier(cluster, deadline, concurrency=2, report=lambda _: None, linger=seconds)
-    return reconcile(cluster, applier)
+    return reconcile(cluster, deadline, Settings(concurrency=2, linger=seconds))
 
 
 def actions(results: Results) -> list[str]:
@@ -118,7 +116,7 @@ def test_one_recreated_meanwhile_under_its_name_is_another(
 
     results = linger(embedded_sandbox, Lingering(recreate))
     assert embedded_sandbox.pods() == []
-    assert results.left == 1
+    assert results.conflicts == 1
 
 
 def test_one_that_another_pass_has_started_meanwhile_is_not_started_again(
@@ -138,8 +136,7 @@ def test_the_end_of_time_ends_the_waiting(embedded_sandbox: EmbeddedSandbox) -> 
     def expire(_: Change | Failure) -> None:
         deadline.expire()  # As SIGTERM does.
 
-    applier = Applier(cluster, deadline, concurrency=1, report=expire, linger=TEN_MINUTES)
-    results = reconcile(cluster, applier)
+    results = reconcile(cluster, deadline, Settings(concurrency=1, linger=TEN_MINUTES), expire)
     assert actions(results) == ["set status Pending"]
     assert results.deferred == 0
 
@@ -150,8 +147,7 @@ def test_each_is_read_again_right_before_it_starts() -> None:
     there = Objects(ats, now=BEFORE)
     cluster = FakeCluster(there)
     cluster.now = lambda: deadline.time
-    applier = Applier(cluster, deadline, concurrency=1, report=lambda _: None, linger=TEN_MINUTES)
-    reconcile(cluster, applier)
+    reconcile(cluster, deadline, Settings(concurrency=1, linger=TEN_MINUTES))
     instants = [call for call in cluster.calls if call[0] in ("get at", "create pod")]
     assert [(verb, name.partition("-")[0]) for verb, name in instants] == [
         ("get at", "one"),

@@ -20,9 +20,8 @@ import urllib3
 from cnat.cluster import live
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import ClusterError, OutOfTime
-from cnat.engine.reconcile import reconcile
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Results
-from cnat.engine.workers import Applier
 from tests.support.controlplane.server import ControlPlane
 from tests.support.sandbox import RealSandbox, at
 
@@ -155,9 +154,8 @@ def reconciled(
     cluster = live.LiveCluster(
         connection, deadline, namespace=sandbox.namespace, page_size=PAGE_SIZE
     )
-    applier = Applier(cluster, deadline, concurrency=concurrency, report=lambda _: None)
     try:
-        return reconcile(cluster, applier)
+        return reconcile(cluster, deadline, Settings(concurrency=concurrency))
     finally:
         connection.close()
 

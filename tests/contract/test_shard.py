@@ -17,13 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.cluster.deadline import Deadline
-from cnat.core.objects import At, Pod
+from cnat.core.objects import At
 from cnat.core.schedule import rfc3339
-from cnat.engine.reconcile import reconcile
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.shard import Shard, parse
-from cnat.engine.workers import Applier
 from tests.support import factories
-from tests.support.factories import ENDED, FAILED, SUCCEEDED, pod_of
+from tests.support.factories import ENDED, FAILED, SUCCEEDED, MadePod, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 from tests.support.sandbox import EmbeddedSandbox, RealSandbox, at, run_pass
 
@@ -76,8 +75,7 @@ def test_all_shares_together_do_what_one_pass_does(embedded_sandbox: EmbeddedSan
     started = []
     for index in range(3):
         cluster = embedded_sandbox.store()
-        applier = Applier(cluster, Deadline(30.0), concurrency=1, report=lambda _: None)
-        results = reconcile(cluster, applier, shard=Shard(index, 3))
+        results = reconcile(cluster, Deadline(30.0), Settings(concurrency=1, shard=Shard(index, 3)))
         started += [change.at for change in results.changes if change.action == "create pod"]
     assert sorted(started) == sorted(names)
     assert run_pass(embedded_sandbox.store()).changes == []
@@ -95,13 +93,12 @@ def test_a_share_releases_the_orphans_of_its_own_ats_only(
     released = []
     for index in range(2):
         cluster = embedded_sandbox.store()
-        applier = Applier(cluster, Deadline(30.0), concurrency=1, report=lambda _: None)
-        results = reconcile(cluster, applier, shard=Shard(index, 2))
+        results = reconcile(cluster, Deadline(30.0), Settings(concurrency=1, shard=Shard(index, 2)))
         released += [change.at for change in results.changes]
     assert sorted(released) == names
 
 
-def situation(number: int, kind: str) -> list[At | Pod]:
+def situation(number: int, kind: str) -> list[At | MadePod]:
     """An At that something is to be done for, with its Pod if it has one."""
     name = f"at-{number}"
     match kind:
@@ -145,8 +142,7 @@ def test_in_any_order_shares_together_come_to_what_one_pass_comes_to(
     there = [each for number, kind in enumerate(kinds) for each in situation(number, kind)]
     whole, shared = (FakeCluster(Objects(copy.deepcopy(there), now=NOW)) for _ in range(2))
     for index in random.sample(range(count), count):
-        applier = Applier(shared, Deadline(1e6), concurrency=1, report=lambda _: None)
-        reconcile(shared, applier, shard=Shard(index, count))
+        reconcile(shared, Deadline(1e6), Settings(concurrency=1, shard=Shard(index, count)))
     run_pass(whole)
     assert sorted(shared.calls) == sorted(whole.calls)
     assert shared.objects.all == whole.objects.all

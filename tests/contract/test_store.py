@@ -308,7 +308,7 @@ def test_a_selector_limits_the_ats(tmp_path: Path) -> None:
 
 
 def test_a_created_pod_is_what_a_server_makes_of_it(tmp_path: Path) -> None:
-    created = Pod(store(tmp_path).create_pod(pod()))
+    created = Pod.of(store(tmp_path).create_pod(pod()))
     assert (created.phase, created.created) == ("Pending", NOW.replace(microsecond=0))
     assert created.uid
     assert in_file(tmp_path / "default" / "pods" / "p.yaml") == created.raw
@@ -409,17 +409,17 @@ def test_a_status_for_an_at_that_is_gone_is_not_found(tmp_path: Path, file: Path
 
 def test_a_pod_without_finalizers_is_deleted_at_once(tmp_path: Path) -> None:
     cluster = store(tmp_path)
-    cluster.delete_pod(Pod(cluster.create_pod(pod(finalizers=[]))))
+    cluster.delete_pod(Pod.of(cluster.create_pod(pod(finalizers=[]))))
     assert rejection(lambda: cluster.pod("default", "p")) == (404, "NotFound")
 
 
 def test_a_held_pod_is_marked_when_deleted_and_goes_when_released(tmp_path: Path) -> None:
     cluster = store(tmp_path)
-    held = Pod(cluster.create_pod(pod()))
+    held = Pod.of(cluster.create_pod(pod()))
     cluster.delete_pod(held)
-    marked = Pod(cluster.pod("default", "p"))
+    marked = Pod.of(cluster.pod("default", "p"))
     assert marked.deleted == NOW.replace(microsecond=0)
-    assert not Pod(cluster.release_pod(marked)).held
+    assert not Pod.of(cluster.release_pod(marked)).has_finalizer
     assert rejection(lambda: cluster.pod("default", "p")) == (404, "NotFound")
 
 
@@ -429,28 +429,28 @@ def test_a_pod_on_a_node_has_time_to_end(tmp_path: Path, phase: str, seconds: in
     on_node = pod()
     on_node["spec"]["nodeName"] = "n"
     cluster.create_pod(on_node)
-    cluster.delete_pod(Pod(cluster.set_pod_status("default", "p", {"phase": phase})))
-    deleted = Pod(cluster.pod("default", "p")).deleted
+    cluster.delete_pod(Pod.of(cluster.set_pod_status("default", "p", {"phase": phase})))
+    deleted = Pod.of(cluster.pod("default", "p")).deleted
     assert deleted == NOW.replace(second=seconds, microsecond=0)
 
 
 def test_deleting_again_does_not_prolong_the_end(tmp_path: Path) -> None:
     cluster = store(tmp_path)
-    cluster.delete_pod(Pod(cluster.create_pod(pod())))
+    cluster.delete_pod(Pod.of(cluster.create_pod(pod())))
     marked = cluster.pod("default", "p")
-    cluster.delete_pod(Pod(marked))
+    cluster.delete_pod(Pod.of(marked))
     assert cluster.pod("default", "p") == marked
 
 
 def test_releasing_takes_off_our_finalizer_only(tmp_path: Path) -> None:
     cluster = store(tmp_path)
-    both = Pod(cluster.create_pod(pod(finalizers=["example.com/x", api.FINALIZER])))
-    assert Pod(cluster.release_pod(both)).finalizers == ["example.com/x"]
+    both = Pod.of(cluster.create_pod(pod(finalizers=["example.com/x", api.FINALIZER])))
+    assert Pod.of(cluster.release_pod(both)).finalizers == ["example.com/x"]
 
 
 def test_another_pod_of_the_same_name_is_left_alone(tmp_path: Path) -> None:
     cluster = store(tmp_path)
-    earlier = Pod(cluster.create_pod(pod(finalizers=[])))
+    earlier = Pod.of(cluster.create_pod(pod(finalizers=[])))
     cluster.delete_pod(earlier)
     cluster.create_pod(pod())
     assert rejection(lambda: cluster.release_pod(earlier)) == (409, "Conflict")
@@ -459,7 +459,7 @@ def test_another_pod_of_the_same_name_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_pod_that_is_gone_is_not_found(tmp_path: Path) -> None:
     cluster = store(tmp_path)
-    gone = Pod(cluster.create_pod(pod()))
+    gone = Pod.of(cluster.create_pod(pod()))
     (tmp_path / "default" / "pods" / "p.yaml").unlink()
     assert rejection(lambda: cluster.release_pod(gone)) == (404, "NotFound")
     assert rejection(lambda: cluster.delete_pod(gone)) == (404, "NotFound")
@@ -483,14 +483,14 @@ def test_the_pod_of_a_deleted_at_is_deleted(tmp_path: Path, file: Path) -> None:
     cluster.create_pod(pod("free", the_at(tmp_path).uid, finalizers=[]))
     file.unlink()
     assert pods(cluster) == ["held"]
-    assert Pod(cluster.pod("default", "held")).deleted
+    assert Pod.of(cluster.pod("default", "held")).deleted
 
 
 def test_a_foreign_pod_is_not_garbage(tmp_path: Path) -> None:
     cluster = store(tmp_path)
     cluster.create_pod(pod("foreign", "gone", labels={}))
     assert pods(cluster) == []
-    assert not Pod(cluster.pod("default", "foreign")).deleted
+    assert not Pod.of(cluster.pod("default", "foreign")).deleted
 
 
 def test_nothing_is_garbage_while_a_file_cannot_be_read(tmp_path: Path, file: Path) -> None:
@@ -498,12 +498,12 @@ def test_nothing_is_garbage_while_a_file_cannot_be_read(tmp_path: Path, file: Pa
     cluster.create_pod(pod(at_uid=the_at(tmp_path).uid))
     file.write_text("kind: [")
     assert pods(cluster) == []
-    assert not Pod(cluster.pod("default", "p")).deleted
+    assert not Pod.of(cluster.pod("default", "p")).deleted
 
 
 def test_a_finalizer_taken_off_by_hand_lets_a_deleted_object_go(tmp_path: Path) -> None:
     cluster = store(tmp_path)
-    cluster.delete_pod(Pod(cluster.create_pod(pod())))
+    cluster.delete_pod(Pod.of(cluster.create_pod(pod())))
     path = tmp_path / "default" / "pods" / "p.yaml"
     path.write_text(path.read_text().replace(f"finalizers:\n  - {api.FINALIZER}", "finalizers: []"))
     assert pods(cluster) == []
@@ -546,7 +546,7 @@ def test_a_pod_is_patched_as_the_kubelet_and_kubectl_do(tmp_path: Path) -> None:
     cluster.create_pod(pod())
     cluster.set_pod_status("default", "p", {"reason": "Evicted"})
     cluster.edit_pod("default", "p", {"finalizers": None, "annotations": {"a": "b"}})
-    found = Pod(store(tmp_path).pod("default", "p"))
+    found = Pod.of(store(tmp_path).pod("default", "p"))
     assert found.status == {"phase": "Pending", "reason": "Evicted"}
     assert (found.finalizers, found.raw["metadata"]["annotations"]) == ([], {"a": "b"})
 
@@ -564,7 +564,7 @@ def test_threads_do_not_undo_each_others_writes(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(run, range(40)))
     assert len(pods(cluster)) == 40
-    assert all(Pod(cluster.pod("default", f"p{n}")).phase == "Running" for n in range(40))
+    assert all(Pod.of(cluster.pod("default", f"p{n}")).phase == "Running" for n in range(40))
 
 
 def _create_all(folder: Path) -> int:

@@ -48,7 +48,7 @@ def cluster(
     processes: runner.Runner,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
-    """The real control plane behind the fault proxy, and a pod_watch of all Pods."""
+    """The real control plane behind the fault proxy, and a watch of all Pods."""
     directory: Path = tmp_path_factory.mktemp("kubeconfigs")
     pod_watch = PodWatch(control_plane)
     try:

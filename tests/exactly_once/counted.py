@@ -11,9 +11,8 @@ from cnat.cluster import live
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster
 from cnat.core.objects import At
-from cnat.engine.reconcile import reconcile
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Results
-from cnat.engine.workers import Applier
 from tests.exactly_once.interceptor import Creations, Hook, Intercepted, nobody
 from tests.support.sandbox import EmbeddedSandbox, Manifest, RealSandbox, Sandbox
 
@@ -31,8 +30,7 @@ class CountedSandbox:
         """One pass, with hooks around its requests."""
         with _opened(self.sandbox, now) as cluster:
             intercepted = Intercepted(cluster, self.creations, before, after)
-            applier = Applier(intercepted, Deadline(30.0), concurrency=1, report=lambda _: None)
-            return reconcile(intercepted, applier)
+            return reconcile(intercepted, Deadline(30.0), Settings(concurrency=1))
 
     def until_silent(self, now: datetime | None = None) -> None:
         """As many passes as it takes until one changes nothing."""

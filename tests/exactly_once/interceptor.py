@@ -80,7 +80,7 @@ class Intercepted:
         def create() -> Manifest:
             created = self._cluster.create_pod(manifest, dry_run=dry_run)
             if not dry_run:
-                self._creations.add(Pod(created))
+                self._creations.add(Pod.of(created))
             return created
 
         return self._request("preflight" if dry_run else "create_pod", create)
@@ -88,11 +88,11 @@ class Intercepted:
     def update_status(self, at: At, status: Manifest) -> Manifest:
         return self._request("update_status", lambda: self._cluster.update_status(at, status))
 
-    def release_pod(self, pod: Pod) -> Manifest:
-        return self._request("release_pod", lambda: self._cluster.release_pod(pod))
+    def release_pod(self, pod: Pod) -> None:
+        self._request("release_pod", lambda: self._cluster.release_pod(pod))
 
-    def delete_pod(self, pod: Pod) -> None:
-        self._request("delete_pod", lambda: self._cluster.delete_pod(pod))
+    def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
+        self._request("delete_pod", lambda: self._cluster.delete_pod(pod, unchanged=unchanged))
 
     def create_event(self, event: Manifest) -> None:
         self._request("create_event", lambda: self._cluster.create_event(event))

@@ -22,14 +22,13 @@ from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Rejected
 from cnat.core import api
 from cnat.core.fields import Manifest
-from cnat.core.objects import At, Pod
-from cnat.engine.reconcile import reconcile
+from cnat.core.objects import At
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Results
-from cnat.engine.workers import Applier
-from tests.support.factories import FAILED, at, pod_of
+from tests.support.factories import FAILED, MadePod, at, made, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 
-# What each field can be met with, in every timed.
+# What each field can be met with, in every place.
 AWKWARD: list[object] = [
     None,
     True,
@@ -157,7 +156,7 @@ odd_metadata = st.fixed_dictionaries(
     },
 )
 odd_pods = st.builds(
-    lambda status, metadata: Pod({**pod_of(at("bad"), metadata=metadata).raw, "status": status}),
+    lambda status, metadata: made({**pod_of(at("bad"), metadata=metadata).raw, "status": status}),
     mutations(POD_STATUS) | values,
     odd_metadata,
 )
@@ -175,7 +174,7 @@ class Refusing(FakeCluster):
 
 @given(garbage, st.lists(odd_pods, max_size=1))
 @settings(max_examples=300)
-def test_a_pass_over_garbage_tells_it_and_starts_what_is_good(bad: At, pods: list[Pod]) -> None:
+def test_a_pass_over_garbage_tells_it_and_starts_what_is_good(bad: At, pods: list[MadePod]) -> None:
     good = at("good")
     cluster = Refusing(Objects([bad, good, *pods]))
     for _ in range(3):
@@ -187,8 +186,7 @@ def test_a_pass_over_garbage_tells_it_and_starts_what_is_good(bad: At, pods: lis
 
 
 def passes(cluster: FakeCluster) -> Results:
-    applier = Applier(cluster, Deadline(60.0), concurrency=1, report=lambda _: None)
-    return reconcile(cluster, applier)
+    return reconcile(cluster, Deadline(60.0), Settings(concurrency=1))
 
 
 # By the command

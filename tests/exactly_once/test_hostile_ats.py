@@ -77,7 +77,7 @@ def finish_all(counted: CountedSandbox) -> None:
     """Let every Pod end, and every outcome be recorded, whatever that takes."""
     for _ in range(3):
         for pod in counted.sandbox.pods():
-            if Pod(pod).phase == "Pending" and not Pod(pod).deleted:
+            if Pod.of(pod).phase == "Pending" and not Pod.of(pod).deleted:
                 counted.sandbox.set_pod_status(pod["metadata"]["name"], ended(0))
         counted.until_silent(in_a_while())
 
@@ -161,7 +161,7 @@ def test_a_deleted_at_leaves_nothing_held(counted: CountedSandbox, phase: Phase)
     phase(counted)
     counted.sandbox.delete_at("cnrex")
     counted.until_silent(in_a_while())
-    assert [pod for pod in counted.sandbox.pods() if Pod(pod).held] == []
+    assert [pod for pod in counted.sandbox.pods() if Pod.of(pod).has_finalizer] == []
 
 
 @pytest.mark.parametrize("phase", ALL)
@@ -219,7 +219,9 @@ def test_an_at_deleted_in_any_way_leaves_nothing_held(real: CountedSandbox, poli
     real.sandbox.request("DELETE", f"{path}/cnrex?propagationPolicy={policy}")
     poll(lambda: exists(real, f"{path}/cnrex") is None)
     real.until_silent(in_a_while())
-    assert [pod["metadata"]["name"] for pod in real.sandbox.pods() if Pod(pod).held] == []
+    assert [
+        pod["metadata"]["name"] for pod in real.sandbox.pods() if Pod.of(pod).has_finalizer
+    ] == []
     if policy == "Orphan":
         assert real.pod(name)["metadata"].get("ownerReferences") is None
 
@@ -228,10 +230,10 @@ def test_a_pod_that_lost_its_owner_is_let_go_with_its_at(counted: CountedSandbox
     name = counted.start(at())
     counted.sandbox.edit_pod(name, {"ownerReferences": None})
     counted.until_silent(in_a_while())
-    assert Pod(counted.pod(name)).held
+    assert Pod.of(counted.pod(name)).has_finalizer
     counted.sandbox.delete_at("cnrex")
     counted.until_silent(in_a_while())
-    assert not Pod(counted.pod(name)).held
+    assert not Pod.of(counted.pod(name)).has_finalizer
 
 
 def exists(real: CountedSandbox, path: str) -> Manifest | None:

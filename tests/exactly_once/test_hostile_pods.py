@@ -37,7 +37,7 @@ def assert_over(counted: CountedSandbox, outcome: tuple[str, str]) -> None:
     counted.until_silent(in_a_while())
     assert counted.outcome("cnrex") == outcome
     assert counted.started("cnrex") == 1
-    assert [pod for pod in counted.sandbox.pods() if Pod(pod).held] == []
+    assert [pod for pod in counted.sandbox.pods() if Pod.of(pod).has_finalizer] == []
 
 
 @pytest.mark.parametrize("status", [{}, WAITING], ids=["new", "waiting"])
@@ -55,7 +55,7 @@ def test_a_pod_deleted_while_running_is_waited_for(real: CountedSandbox) -> None
     real.sandbox.delete_pod(name)
     real.reconcile()
     assert real.outcome("cnrex") == ("Running", "")
-    assert Pod(real.pod(name)).held
+    assert Pod.of(real.pod(name)).has_finalizer
 
 
 def test_the_exit_of_a_pod_deleted_while_running_is_recorded(real: CountedSandbox) -> None:
@@ -123,7 +123,7 @@ def test_a_pod_that_the_real_garbage_collector_takes_from_a_lost_node_ends_its_r
     real: CountedSandbox,
 ) -> None:
     name = running_on_a_node(real)
-    poll(lambda: Pod(real.pod(name)).deleted is not None, looks=3000)
+    poll(lambda: Pod.of(real.pod(name)).deleted is not None, looks=3000)
     assert_over(real, ("Failed", "DeletionByPodGC"))
 
 
@@ -133,7 +133,7 @@ def test_a_pod_deleted_by_force_is_still_held_until_its_end_is_recorded(
     name = running_on_a_node(real)
     assert isinstance(real.sandbox, RealSandbox)
     real.sandbox.request("DELETE", f"{real.sandbox.core}/pods/{name}?gracePeriodSeconds=0")
-    assert Pod(real.pod(name)).held
+    assert Pod.of(real.pod(name)).has_finalizer
     assert_over(real, ("Failed", "PodDeleted"))
 
 

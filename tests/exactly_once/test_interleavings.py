@@ -1,4 +1,4 @@
-"""A pass that is held up at any point, while the sandbox goes on without it."""
+"""A pass that is held up at any point, while the world goes on without it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from cnat.cluster import transport
 from cnat.core.objects import Pod
 from cnat.core.plan import HELD_SECONDS
-from cnat.engine.workers import FRESH_SECONDS
+from cnat.engine.workers import RECENT_SECONDS
 from tests.exactly_once.counted import CountedSandbox, poll
 from tests.exactly_once.interceptor import nobody
 from tests.exactly_once.passes import Cluster, Limits, one
@@ -23,7 +23,7 @@ from tests.support.sandbox import RealSandbox, at
 CREATE_SECONDS = 2 * transport.WRITE_TIMEOUT
 
 
-@pytest.mark.parametrize("seconds", [0.0, 10.0, FRESH_SECONDS, HELD_SECONDS, 3600.0])
+@pytest.mark.parametrize("seconds", [0.0, 10.0, RECENT_SECONDS, HELD_SECONDS, 3600.0])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
     timed: TimedSandbox, when: str, seconds: float
@@ -62,12 +62,12 @@ def test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held(
 
     timed.one_pass(before=come)
     (pod,) = timed.sandbox.pods()
-    assert Pod(pod).held
+    assert Pod.of(pod).has_finalizer
 
 
 def test_the_times_add_up() -> None:
     """A create is over before the Pod that it may repeat can be gone, a second being rounded."""
-    assert FRESH_SECONDS + CREATE_SECONDS + 1.0 < HELD_SECONDS
+    assert RECENT_SECONDS + CREATE_SECONDS + 1.0 < HELD_SECONDS
 
 
 def test_a_deleted_pod_keeps_its_name_for_a_minute(counted: CountedSandbox) -> None:
@@ -75,7 +75,7 @@ def test_a_deleted_pod_keeps_its_name_for_a_minute(counted: CountedSandbox) -> N
     counted.sandbox.delete_pod(name)
     counted.until_silent()
     assert counted.outcome("cnrex") == ("Failed", "PodDeleted")
-    assert Pod(counted.pod(name)).held
+    assert Pod.of(counted.pod(name)).has_finalizer
 
 
 def test_a_create_that_arrives_when_its_run_has_come_and_gone_starts_nothing(

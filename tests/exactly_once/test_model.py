@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from cnat.cluster.protocol import Rejected
-from cnat.core import api, pod, status
+from cnat.core import api, pod
 from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
 from cnat.engine.results import Results
@@ -97,7 +97,8 @@ class Everybody(RuleBasedStateMachine):
 
     def ours(self) -> list[Pod]:
         return sorted(
-            (Pod(raw) for raw in self.sandbox.pods() if Pod(raw).at_uid), key=lambda each: each.name
+            (Pod.of(raw) for raw in self.sandbox.pods() if Pod.of(raw).at_uid),
+            key=lambda each: each.name,
         )
 
     def one_of(self, pods: list[Pod], choice: int) -> Pod | None:
@@ -208,8 +209,13 @@ class Everybody(RuleBasedStateMachine):
         # What is already recorded as deleted or lost stays recorded as that.
         uid, instant = str(chosen.at_uid), str(instant_of(chosen))
         found = [each for each in self.ats().values() if At(each).uid == uid]
-        over = {run["scheduledTime"] for each in found for run in status.ended_runs(At(each))}
-        if chosen.held and instant not in over:
+        over = {
+            rfc3339(run.instant)
+            for each in found
+            for run in At(each).status.ended_runs
+            if run.instant
+        }
+        if chosen.has_finalizer and instant not in over:
             self.known[uid].outcomes[instant] = "Failed" if code else "Succeeded"
         self.sandbox.set_pod_status(chosen.name, ended(code))
 
@@ -233,7 +239,7 @@ class Everybody(RuleBasedStateMachine):
     @rule()
     def a_pass(self) -> None:
         results = self.run()
-        if results.left:
+        if results.conflicts:
             return  # It fell over what the control plane did meanwhile.
         again = self.run()
         assert again.changes == [], "a pass right after a pass wrote something"
@@ -290,9 +296,13 @@ class Everybody(RuleBasedStateMachine):
 
     @invariant()
     def no_outcome_is_lost(self) -> None:
-        held = {(each.at_uid, instant_of(each)) for each in self.ours() if each.held}
+        held = {(each.at_uid, instant_of(each)) for each in self.ours() if each.has_finalizer}
         for found in self.ats().values():
-            runs = {run["scheduledTime"]: run["phase"] for run in status.ended_runs(At(found))}
+            runs = {
+                rfc3339(run.instant): run.phase
+                for run in At(found).status.ended_runs
+                if run.instant
+            }
             for instant, phase in self.known[At(found).uid].outcomes.items():
                 if (At(found).uid, instant) not in held:
                     assert runs.get(instant) == phase
@@ -317,7 +327,7 @@ class Everybody(RuleBasedStateMachine):
                     self.end(each, 0)
             self.now += timedelta(minutes=2)
         assert self.run().changes == []
-        assert [each.name for each in self.ours() if each.held] == []
+        assert [each.name for each in self.ours() if each.has_finalizer] == []
         for name, found in self.ats().items():
             self.has_ended(name, found)
         self.never_twice()
@@ -325,15 +335,15 @@ class Everybody(RuleBasedStateMachine):
 
     def has_ended(self, name: str, manifest: Manifest) -> None:
         found = At(manifest)
-        if found.suspended and found.status["phase"] == "Suspended":
+        if found.suspended and found.status.phase == "Suspended":
             return
-        if found.spec["containers"] == REFUSED and found.status["phase"] == "Pending":
-            assert found.status["reason"] == "StartRejected"
+        if found.spec["containers"] == REFUSED and found.status.phase == "Pending":
+            assert found.raw["status"]["reason"] == "StartRejected"
             return
-        assert found.status["phase"] in api.FINISHED_PHASES, name
-        assert found.status["scheduledTime"] == rfc3339(found.instant)
+        assert found.status.phase in api.FINISHED_PHASES, name
+        assert found.raw["status"]["scheduledTime"] == rfc3339(found.instant)
         times = self.counted.creations.counts[found.uid, pod.name(found, found.instant)]
-        assert times == (found.status["phase"] != "Missed")
+        assert times == (found.status.phase != "Missed")
 
 
 def instant_of(its_pod: Pod) -> str | None:

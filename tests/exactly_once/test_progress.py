@@ -7,8 +7,7 @@ from datetime import timedelta
 from cnat.cluster.deadline import Deadline
 from cnat.core.fields import Manifest
 from cnat.core.objects import At
-from cnat.engine.reconcile import reconcile
-from cnat.engine.workers import Applier
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.local.store import LocalCluster
 from tests.exactly_once.interceptor import Intercepted
 from tests.exactly_once.scenario import ended
@@ -67,7 +66,6 @@ def test_a_status_that_is_not_kept_as_written_is_a_failure_and_no_endless_pass(
     timed.sandbox.apply(at(schedule="2999-01-01T00:00:00Z"))
     pruning = Pruning(str(timed.sandbox.directory), now=lambda: timed.clock.now)
     cluster = Intercepted(pruning, timed.creations, before=lambda *_: timed.clock.go_on(1.0))
-    applier = Applier(cluster, Deadline(100.0), concurrency=1, report=lambda _: None)
-    (failure,) = reconcile(cluster, applier).failures
+    (failure,) = reconcile(cluster, Deadline(100.0), Settings(concurrency=1)).failures
     assert "kustomize/crd" in failure.message
     assert cluster.requests.count("update_status") == 1

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 from cnat.cluster.deadline import Deadline
 from cnat.core import plan
-from cnat.engine.reconcile import reconcile
-from cnat.engine.workers import Applier
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.local.store import LocalCluster
 from tests.exactly_once.interceptor import Creations, Hook, Intercepted, nobody
 from tests.support.sandbox import EmbeddedSandbox
@@ -40,8 +39,7 @@ class TimedSandbox:
         """Answer the requests made."""
         store = LocalCluster(str(self.sandbox.directory), now=lambda: self.clock.now)
         cluster = Intercepted(store, self.creations, before, after)
-        applier = Applier(cluster, Deadline(timeout), concurrency=1, report=lambda _: None)
-        reconcile(cluster, applier)
+        reconcile(cluster, Deadline(timeout), Settings(concurrency=1))
         return cluster.requests
 
     def a_whole_life(self, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,19 @@ from tests.support import sandbox
 DUE = "2023-05-21T02:00:00Z"
 INSTANT = datetime(2023, 5, 21, 2, tzinfo=UTC)
 ZERO = datetime(2023, 1, 1, tzinfo=UTC)  # when all objects here were created
+
+
+@dataclass(frozen=True)
+class MadePod(Pod):
+    """A Pod with the manifest that it was read from."""
+
+    raw: Mapping[str, Any]
+
+
+def made(manifest: Mapping[str, Any]) -> MadePod:
+    """The Pod of that manifest."""
+    pod = Pod.of(manifest)
+    return MadePod(**{each.name: getattr(pod, each.name) for each in fields(pod)}, raw=manifest)
 
 
 def at(
@@ -46,20 +60,20 @@ def pod_of(
     *,
     metadata: Mapping[str, Any] | None = None,
     **spec: Any,
-) -> Pod:
+) -> MadePod:
     """The Pod of one run, as cnat creates it and an API server takes it."""
     manifest = pod.build(at(owner.name, metadata=owner.raw["metadata"]), instant)
     added = {"uid": f"uid-of-{manifest['metadata']['name']}", "creationTimestamp": rfc3339(instant)}
     manifest["metadata"] |= {**added, **(metadata or {})}
     manifest["spec"] |= spec
     manifest["status"] = dict(status or {"phase": "Running"})
-    return Pod(manifest)
+    return made(manifest)
 
 
-def foreign_pod(name: str, **metadata: Any) -> Pod:
+def foreign_pod(name: str, **metadata: Any) -> MadePod:
     """A Pod that somebody else made."""
     metadata = {"name": name, "namespace": "default", "uid": f"uid-of-{name}", **metadata}
-    return Pod({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}, "status": {}})
+    return made({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}, "status": {}})
 
 
 def container_status(name: str = "shell", **state: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from cnat.core import api
 from cnat.core.fields import Manifest, moment
 from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
-from tests.support.factories import INSTANT
+from tests.support.factories import INSTANT, MadePod, made
 
 CRD = Path(__file__).parents[2] / "kustomize/crd/ats.cnat.programming-kubernetes.info.yaml"
 
@@ -46,6 +46,10 @@ def _closed(schema: Any) -> Any:
     return closed | ({"additionalProperties": False} if "properties" in schema else {})
 
 
+def _kind(each: At | Pod) -> type[At | Pod]:
+    return At if isinstance(each, At) else Pod
+
+
 class Objects:
     """The Ats and Pods that there are, one page each; a `cnat.cluster.protocol.Source`.
 
@@ -54,10 +58,10 @@ class Objects:
 
     def __init__(
         self,
-        objects: Iterable[At | Pod],
+        objects: Iterable[At | MadePod],
         *,
         now: datetime = INSTANT,
-        unlisted: Iterable[Pod] = (),
+        unlisted: Iterable[MadePod] = (),
     ) -> None:
         self.time = now
         self.unlisted = {pod.name for pod in unlisted}
@@ -65,11 +69,11 @@ class Objects:
         for each in [*objects, *unlisted]:
             self.put(each)
 
-    def put(self, each: At | Pod) -> None:
-        self.all[type(each), each.namespace, each.name] = each.raw
+    def put(self, each: At | MadePod) -> None:
+        self.all[_kind(each), each.namespace, each.name] = each.raw
 
     def remove(self, each: At | Pod) -> None:
-        del self.all[type(each), each.namespace, each.name]
+        del self.all[_kind(each), each.namespace, each.name]
 
     def now(self) -> datetime:
         return self.time
@@ -135,7 +139,7 @@ class FakeCluster(Rehearsal):
         created: dict[str, Any] = dict(super().create_pod(manifest))
         created["metadata"] = {**created["metadata"], "uid": f"uid-of-{name}"}
         if not dry_run:
-            self.objects.put(Pod(created))
+            self.objects.put(made(created))
         return created
 
     def update_status(self, at: At, status: Manifest) -> Manifest:
@@ -150,34 +154,38 @@ class FakeCluster(Rehearsal):
         self.objects.put(At(written))
         return written
 
-    def release_pod(self, pod: Pod) -> Manifest:
+    def release_pod(self, pod: Pod) -> None:
         self._note("release pod", pod.name)
-        released = super().release_pod(self._same(pod))
-        self._keep(Pod(released))
-        return released
+        found = self._same(pod)
+        finalizers = [each for each in found.raw["metadata"]["finalizers"] if each != api.FINALIZER]
+        self._keep({**found.raw, "metadata": {**found.raw["metadata"], "finalizers": finalizers}})
 
-    def delete_pod(self, pod: Pod) -> None:
+    def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         self._note("delete pod", pod.name)
-        self.delete(self._same(pod))
+        found = self._same(pod)
+        if unchanged and found.resource_version != pod.resource_version:
+            raise Rejected(409, "Conflict", "the object has been modified")
+        self.delete(found)
 
     def create_event(self, event: Manifest) -> None:
         self._note("create event", event["metadata"]["name"])
 
-    def delete(self, pod: Pod) -> None:
+    def delete(self, pod: MadePod) -> None:
         """Delete a Pod, whoever does it."""
-        gone = rfc3339(self.now().replace(microsecond=0))
-        metadata: Mapping[str, Any] = {"deletionTimestamp": gone, **pod.raw["metadata"]}
-        self._keep(Pod({**pod.raw, "metadata": metadata}))
+        now = rfc3339(self.now().replace(microsecond=0))
+        metadata: Mapping[str, Any] = {"deletionTimestamp": now, **pod.raw["metadata"]}
+        self._keep({**pod.raw, "metadata": metadata})
 
-    def _keep(self, pod: Pod) -> None:
-        """Store a Pod, unless it is being deleted and nothing holds it any longer."""
-        if "deletionTimestamp" in pod.raw["metadata"] and not pod.finalizers:
-            self.objects.remove(pod)
+    def _keep(self, manifest: Manifest) -> None:
+        """Store a Pod, unless it is being deleted and no finalizer keeps it any longer."""
+        metadata = manifest["metadata"]
+        if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+            self.objects.remove(made(manifest))
         else:
-            self.objects.put(pod)
+            self.objects.put(made(manifest))
 
-    def _same(self, pod: Pod) -> Pod:
-        found = Pod(self.objects.pod(pod.namespace, pod.name))
+    def _same(self, pod: Pod) -> MadePod:
+        found = made(self.objects.pod(pod.namespace, pod.name))
         if found.uid != pod.uid:
             raise Rejected(409, "Conflict", f"the uid is {found.uid}, not {pod.uid}")
         return found

@@ -22,9 +22,8 @@ from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster, Rejected
 from cnat.core import api
 from cnat.core.objects import At, Pod
-from cnat.engine.reconcile import reconcile
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Results
-from cnat.engine.workers import Applier
 from cnat.local.store import LocalCluster
 from tests.support.controlplane.server import ControlPlane
 
@@ -63,8 +62,7 @@ class Sandbox(Protocol):
 
 def run_pass(cluster: Cluster, timeout: float = 30.0) -> Results:
     """One pass, as the command makes it."""
-    applier = Applier(cluster, Deadline(timeout), concurrency=4, report=lambda _: None)
-    return reconcile(cluster, applier)
+    return reconcile(cluster, Deadline(timeout), Settings(concurrency=4))
 
 
 def resource_versions(sandbox: Sandbox, *ats: str) -> dict[str, str]:
@@ -116,7 +114,7 @@ class EmbeddedSandbox:
 
     def delete_pod(self, name: str) -> None:
         store = self.store()
-        store.delete_pod(Pod(store.pod(self.namespace, name)))
+        store.delete_pod(Pod.of(store.pod(self.namespace, name)))
 
     def reconcile(self, now: datetime | None = None) -> Results:
         return run_pass(self.store(now))

@@ -29,8 +29,8 @@ def answering(error: ClusterError, *verbs: str) -> FakeCluster:
 
 
 CALLS: list[Callable[[FakeCluster], actions.Done]] = [
-    lambda cluster: actions.create_pod(cluster, CREATE, Seen(OWNER)),
-    lambda cluster: actions.preflight(cluster, CHECK, Seen(OWNER)),
+    lambda cluster: actions.perform(cluster, CREATE, Seen(OWNER)),
+    lambda cluster: actions.perform(cluster, CHECK, Seen(OWNER)),
 ]
 
 
@@ -40,7 +40,7 @@ def test_in_a_namespace_that_is_going_nothing_is_judged(
 ) -> None:
     causes = frozenset({"NamespaceTerminating"})
     going = Rejected(403, "Forbidden", "because it is being terminated", causes=causes)
-    with pytest.raises(actions.Overtaken):
+    with pytest.raises(actions.Conflict):
         call(answering(going, "create pod", "preflight"))
 
 
@@ -58,20 +58,19 @@ def test_what_is_in_the_way_but_cannot_be_looked_at_is_not_judged() -> None:
     hidden = Rejected(403, "Forbidden", "you cannot get pods")
     cluster.fail = lambda verb, _: {"create pod": taken, "get pod": hidden}.get(verb)
     with pytest.raises(Rejected, match="you cannot get pods"):
-        actions.create_pod(cluster, CREATE, Seen(OWNER))
+        actions.perform(cluster, CREATE, Seen(OWNER))
 
 
 def test_a_conflict_over_quota_is_about_the_pod() -> None:
     conflict = Rejected(409, "Conflict", "the quota has been modified")
-    done = actions.create_pod(answering(conflict, "create pod"), CREATE, Seen(OWNER))
-    assert done.seen is not None
+    done = actions.perform(answering(conflict, "create pod"), CREATE, Seen(OWNER))
     assert done.seen.refusal == plan.Refusal("StartRejected", "the quota has been modified")
 
 
 def test_a_pod_that_cannot_be_asked_for_is_not_absent() -> None:
     unknown = answering(Rejected(503, "ServiceUnavailable", "later"), "get pod")
     with pytest.raises(Rejected, match="later"):
-        actions.find_pod(unknown, plan.FindPod(OWNER, NAME), Seen(OWNER))
+        actions.perform(unknown, plan.FindPod(OWNER, NAME), Seen(OWNER))
 
 
 def test_a_status_that_an_older_crd_cuts_is_an_error_and_not_written_again() -> None:
@@ -81,14 +80,14 @@ def test_a_status_that_an_older_crd_cuts_is_an_error_and_not_written_again() -> 
 
     armed = plan.UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
     with pytest.raises(ClusterError, match="apply kustomize/crd of this release"):
-        actions.update_status(Older(Objects([OWNER])), armed, Seen(OWNER))
+        actions.perform(Older(Objects([OWNER])), armed, Seen(OWNER))
 
 
 def test_a_refused_status_is_an_error_unless_somebody_else_was_faster() -> None:
     armed = plan.UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
     forbidden = answering(Rejected(403, "Forbidden", "you cannot patch ats"), "set status")
     with pytest.raises(Rejected, match="you cannot patch ats"):
-        actions.update_status(forbidden, armed, Seen(OWNER))
+        actions.perform(forbidden, armed, Seen(OWNER))
     overtaken = answering(Rejected(409, "Conflict", "modified"), "set status")
-    with pytest.raises(actions.Overtaken):
-        actions.update_status(overtaken, armed, Seen(OWNER))
+    with pytest.raises(actions.Conflict):
+        actions.perform(overtaken, armed, Seen(OWNER))

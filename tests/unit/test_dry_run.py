@@ -6,13 +6,13 @@ import copy
 from datetime import timedelta
 
 from cnat.cluster.dry_run import Rehearsal
-from cnat.core import pod
+from cnat.core import api, pod
 from cnat.core.objects import Pod
 from tests.support.factories import INSTANT, at, pod_of
 from tests.support.fake_cluster import Objects
 
 AT = at()
-POD = pod_of(AT, metadata={"finalizers": ["example.com/theirs", *pod_of(AT).finalizers]})
+POD = pod_of(AT, metadata={"finalizers": ["example.com/theirs", api.FINALIZER]})
 
 
 def test_it_reads_what_its_source_has() -> None:
@@ -31,7 +31,7 @@ def test_its_time_is_its_sources_unless_another_is_given() -> None:
 
 def test_a_created_pod_has_what_a_server_adds() -> None:
     now = INSTANT + timedelta(microseconds=5)
-    created = Pod(Rehearsal(Objects([], now=now)).create_pod(pod.build(AT, INSTANT)))
+    created = Pod.of(Rehearsal(Objects([], now=now)).create_pod(pod.build(AT, INSTANT)))
     assert (created.phase, created.created) == ("Pending", INSTANT)
     assert created.at_uid == AT.uid
 
@@ -39,11 +39,6 @@ def test_a_created_pod_has_what_a_server_adds() -> None:
 def test_a_written_status_is_the_ats() -> None:
     written = Rehearsal(Objects([AT])).update_status(AT, {"phase": "Pending"})
     assert written == {**AT.raw, "status": {"phase": "Pending"}}
-
-
-def test_a_released_pod_has_lost_our_finalizer_and_no_other() -> None:
-    released = Pod(Rehearsal(Objects([POD])).release_pod(POD))
-    assert released.finalizers == ["example.com/theirs"]
 
 
 def test_nothing_is_kept() -> None:

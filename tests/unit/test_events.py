@@ -10,6 +10,7 @@ import pytest
 
 from cnat.core import events, status
 from cnat.core.objects import At
+from cnat.core.record import Status
 from tests.support.factories import FAILED, INSTANT, SUCCEEDED, at, container_status, pod_of
 
 AT = at()
@@ -19,17 +20,17 @@ ARMED = status.armed(AT, INSTANT, INSTANT)
 RUNNING = status.of_pod(AT, INSTANT, pod_of(AT), INSTANT)
 
 
-def told(before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, str, str] | None:
+def told(before: Status | None, after: Status) -> tuple[str, str, str] | None:
     """Type, reason and note of the Event for that turn; None if it isn't worth one."""
-    event = events.of_change(at(status=before), after, NOW)
+    event = events.of_change(at(status=before.document() if before else None), after, NOW)
     return (event["type"], event["reason"], event["note"]) if event else None
 
 
-def of_pod(pod_status: dict[str, Any]) -> dict[str, Any]:
+def of_pod(pod_status: dict[str, Any]) -> Status:
     return status.of_pod(AT, INSTANT, pod_of(AT, status=pod_status), INSTANT)
 
 
-def waiting(reason: str, message: str) -> dict[str, Any]:
+def waiting(reason: str, message: str) -> Status:
     state = {"reason": reason, "message": message}
     return of_pod({"phase": "Pending", "containerStatuses": [container_status(waiting=state)]})
 
@@ -82,9 +83,7 @@ def waiting(reason: str, message: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_turn_is_told(
-    before: dict[str, Any] | None, after: dict[str, Any], story: tuple[str, str, str]
-) -> None:
+def test_a_turn_is_told(before: Status | None, after: Status, story: tuple[str, str, str]) -> None:
     assert told(before, after) == story
 
 
@@ -148,7 +147,7 @@ def test_a_note_is_cut_to_the_bytes_that_the_api_server_takes() -> None:
 
 
 def test_the_reason_of_a_container_runtime_is_cut_too() -> None:
-    event = events.of_change(at(status=RUNNING), waiting("é" * 300, ""), NOW)
+    event = events.of_change(at(status=RUNNING.document()), waiting("é" * 300, ""), NOW)
     assert event is not None
     assert event["reason"] == "é" * 64
 

@@ -220,7 +220,7 @@ def test_just_that_pod_is_deleted() -> None:
 def test_a_dry_run_deletes_nothing(real_sandbox: RealSandbox) -> None:
     its_pod = a_pod(real_sandbox)
     on(real_sandbox, dry_run=True).delete_pod(its_pod)
-    assert Pod(on(real_sandbox).pod(real_sandbox.namespace, "x")).deleted is None
+    assert Pod.of(on(real_sandbox).pod(real_sandbox.namespace, "x")).deleted is None
 
 
 def test_an_event_is_created() -> None:
@@ -466,14 +466,14 @@ def a_pod(sandbox: RealSandbox, *finalizers: str) -> Pod:
         "metadata": {"name": "x", "namespace": sandbox.namespace, "finalizers": list(finalizers)},
         "spec": {"containers": [{"name": "x", "image": "x"}]},
     }
-    return Pod(on(sandbox).create_pod(manifest))
+    return Pod.of(on(sandbox).create_pod(manifest))
 
 
 def test_a_release_leaves_the_finalizers_of_others(real_sandbox: RealSandbox) -> None:
     its_pod = a_pod(real_sandbox, "example.com/a", api.FINALIZER, "example.com/b")
     cluster = on(real_sandbox)
-    assert Pod(cluster.release_pod(its_pod)).finalizers == ["example.com/a", "example.com/b"]
-    assert Pod(cluster.release_pod(its_pod)).finalizers == ["example.com/a", "example.com/b"]
+    assert Pod.of(cluster.release_pod(its_pod)).finalizers == ["example.com/a", "example.com/b"]
+    assert Pod.of(cluster.release_pod(its_pod)).finalizers == ["example.com/a", "example.com/b"]
 
 
 @pytest.mark.parametrize("verb", ["release_pod", "delete_pod"])
@@ -484,8 +484,8 @@ def test_another_pod_of_that_name_is_left_alone(real_sandbox: RealSandbox, verb:
     with pytest.raises(Rejected) as error:
         getattr(on(real_sandbox), verb)(first)
     assert error.value.code == 409
-    found = Pod(on(real_sandbox).pod(real_sandbox.namespace, "x"))
-    assert (found.uid, found.held, found.deleted) == (second.uid, True, None)
+    found = Pod.of(on(real_sandbox).pod(real_sandbox.namespace, "x"))
+    assert (found.uid, found.has_finalizer, found.deleted) == (second.uid, True, None)
 
 
 def test_an_event_at_every_limit_is_accepted(real_sandbox: RealSandbox) -> None:

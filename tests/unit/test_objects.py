@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from cnat.core import api
 from cnat.core.fields import Malformed, moment, named, typed
-from cnat.core.objects import At, Pod
+from cnat.core.objects import At, Ended, Pod
+from cnat.core.record import Status
 from cnat.core.schedule import ScheduleError
-from tests.support.factories import INSTANT, at, foreign_pod, pod_of
+from tests.support.factories import INSTANT, SUCCEEDED, at, container_status, foreign_pod, pod_of
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -122,7 +123,7 @@ def test_an_at_is_read() -> None:
     assert owner.suspended
     assert owner.starting_deadline_seconds == 60
     assert owner.ttl_seconds_after_finished == 0
-    assert owner.status == {}
+    assert owner.status == Status()
     assert not owner.deleting
 
 
@@ -148,13 +149,13 @@ def test_an_at_without_schedule_is_malformed(spec: Any) -> None:
 
 
 def test_an_empty_status_is_none() -> None:
-    assert at(status={}).status == {}
-    assert At({**at().raw, "status": None}).status == {}
+    assert at(status={}).status == Status()
+    assert At({**at().raw, "status": None}).status == Status()
 
 
-def test_a_slim_at_is_the_same_without_who_manages_its_fields() -> None:
+def test_who_manages_its_fields_is_not_kept_of_an_at() -> None:
     noisy = at(metadata={"managedFields": [{"manager": "kubectl"}]}, status={"phase": "Pending"})
-    assert noisy.slim() == at(status={"phase": "Pending"})
+    assert At.of(noisy.raw) == at(status={"phase": "Pending"})
 
 
 @given(spec=anything, status=anything)
@@ -168,7 +169,7 @@ def test_an_at_of_any_content_is_read_or_malformed(spec: object, status: object)
 # Pods
 
 
-def test_a_pod_with_our_label_and_an_at_for_controller_is_the_ats() -> None:
+def test_a_pod_with_an_at_for_controller_is_the_ats() -> None:
     its_pod = pod_of(at())
     assert its_pod.at_uid == "uid-of-cnrex"
     assert its_pod.at_name == "cnrex"
@@ -181,19 +182,22 @@ OURS = {"labels": {api.MANAGED_BY: "cnat"}, "ownerReferences": [{**OWNER, "contr
 @pytest.mark.parametrize(
     "change",
     [
-        {"labels": None},
-        {"labels": {api.MANAGED_BY: "Helm"}},
         {"ownerReferences": None},
         {"ownerReferences": [OWNER]},
         {"ownerReferences": [{**OWNER, "controller": True, "kind": "Job"}]},
         {"ownerReferences": [{**OWNER, "controller": True, "apiVersion": "example.com/v1"}]},
         {"ownerReferences": [{**OWNER, "controller": True, "apiVersion": "v1"}]},
     ],
-    ids=["no label", "other label", "no owner", "not controller", "a Job", "other group", "core"],
+    ids=["no owner", "not controller", "a Job", "other group", "core"],
 )
-def test_a_pod_that_lacks_either_is_nobodys(change: dict[str, Any]) -> None:
+def test_a_pod_with_any_other_controller_is_nobodys(change: dict[str, Any]) -> None:
     assert foreign_pod("x", **OURS).at_uid == "u"
-    assert foreign_pod("x", **(OURS | change)).at_uid is None
+    assert foreign_pod("x", **(OURS | change)).at_uid == ""
+
+
+@pytest.mark.parametrize("labels", [None, {api.MANAGED_BY: "Helm"}])
+def test_labels_that_admission_has_changed_make_no_difference(labels: Any) -> None:
+    assert foreign_pod("x", **(OURS | {"labels": labels})).at_uid == "u"
 
 
 def test_an_at_of_a_later_version_is_still_an_owner() -> None:
@@ -208,25 +212,40 @@ def test_another_owner_beside_the_at_changes_nothing() -> None:
     assert (its_pod.at_uid, its_pod.at_name) == ("u", "cnrex")
 
 
-def test_a_pod_is_held_while_it_has_our_finalizer() -> None:
-    assert pod_of(at()).held
-    assert pod_of(at(), metadata={"finalizers": [api.FINALIZER, "example.com/x"]}).held
-    assert not pod_of(at(), metadata={"finalizers": ["example.com/x"]}).held
-    assert not pod_of(at(), metadata={"finalizers": None}).held
+def test_our_finalizer_is_found_among_others() -> None:
+    assert pod_of(at()).has_finalizer
+    assert pod_of(at(), metadata={"finalizers": [api.FINALIZER, "example.com/x"]}).has_finalizer
+    assert not pod_of(at(), metadata={"finalizers": ["example.com/x"]}).has_finalizer
+    assert not pod_of(at(), metadata={"finalizers": None}).has_finalizer
 
 
-def test_init_containers_come_before_containers() -> None:
+def test_init_containers_come_before_containers_and_sidecars_last() -> None:
+    exited = {"state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
     status = {
         "containerStatuses": [{"name": "main", "state": {"waiting": {"reason": "b"}}}],
-        "initContainerStatuses": [{"name": "init", "state": {"terminated": {"exitCode": 1}}}],
+        "initContainerStatuses": [{"name": "proxy", **exited}, {"name": "init", **exited}],
     }
-    init, main = pod_of(at(), status=status).containers
-    assert (init.name, init.waiting, init.terminated) == ("init", {}, {"exitCode": 1})
-    assert (main.name, main.waiting, main.terminated) == ("main", {"reason": "b"}, {})
+    sidecar = {"name": "proxy", "restartPolicy": "Always"}
+    its_pod = pod_of(at(), status=status, initContainers=[sidecar, {"name": "init"}])
+    init, main, proxy = its_pod.containers
+    assert [each.name for each in (init, main, proxy)] == ["init", "main", "proxy"]
+    assert init.ended == Ended(1, "Error", "")
+    assert (main.waiting, main.ended) == ("b", None)
+
+
+def test_a_container_that_simply_runs_or_ended_well_is_not_kept() -> None:
+    running = container_status(running={"startedAt": "2023-05-21T02:00:01Z"})
+    assert pod_of(at(), status={"containerStatuses": [running]}).containers == ()
+    assert pod_of(at(), status=SUCCEEDED).containers == ()
+
+
+def test_a_deletion_was_asked_for_a_grace_period_before_it_takes_effect() -> None:
+    ends = {"deletionTimestamp": "2023-05-21T02:01:00Z", "deletionGracePeriodSeconds": 60}
+    assert pod_of(at(), metadata=ends).deletion_requested == INSTANT
 
 
 def test_a_pod_that_nobody_has_reported_on_is_pending() -> None:
-    assert Pod({**pod_of(at()).raw, "status": {}}).phase == "Pending"
+    assert Pod.of({**pod_of(at()).raw, "status": {}}).phase == "Pending"
 
 
 @given(status=anything, spec=anything, extra=st.dictionaries(st.text(), anything))
@@ -234,11 +253,11 @@ def test_a_pod_of_any_content_is_read(
     status: object, spec: object, extra: dict[str, object]
 ) -> None:
     raw = {"metadata": {**extra, "name": "x", "namespace": "y"}, "spec": spec, "status": status}
-    its_pod = Pod(raw)
+    its_pod = Pod.of(raw)
     assert (its_pod.name, its_pod.namespace) == ("x", "y")
     assert isinstance(its_pod.phase, str)
     assert isinstance(its_pod.node, str)
-    assert its_pod.at_uid is None
+    assert its_pod.at_uid == ""
     assert its_pod.at_name == ""
     assert its_pod.deleted is None
     assert its_pod.scheduled_time is None
@@ -249,8 +268,7 @@ def test_a_pod_of_any_content_is_read(
 def test_lists_in_a_pod_may_hold_anything(entries: object) -> None:
     status = {"containerStatuses": entries, "initContainerStatuses": entries, "conditions": entries}
     metadata = {"labels": entries, "ownerReferences": entries, "finalizers": entries}
-    its_pod = Pod({**foreign_pod("x", **metadata).raw, "status": status})
-    assert its_pod.at_uid is None
-    assert not its_pod.held
-    assert its_pod.condition("Ready").get("type") in ("Ready", None)
+    its_pod = Pod.of({**foreign_pod("x", **metadata).raw, "status": status})
+    assert its_pod.at_uid == ""
+    assert not its_pod.has_finalizer
     list(its_pod.containers)

@@ -27,7 +27,17 @@ from cnat.core.plan import (
 )
 from cnat.core.schedule import rfc3339
 from cnat.engine import actions
-from tests.support.factories import DUE, ENDED, FAILED, INSTANT, SUCCEEDED, at, pod_of, terminated
+from tests.support.factories import (
+    DUE,
+    ENDED,
+    FAILED,
+    INSTANT,
+    SUCCEEDED,
+    MadePod,
+    at,
+    pod_of,
+    terminated,
+)
 from tests.support.fake_cluster import FakeCluster, Objects
 
 SECOND = timedelta(seconds=1)
@@ -37,21 +47,7 @@ HOUR = timedelta(hours=1)
 
 def step(cluster: FakeCluster, action: plan.Action, seen: Seen) -> Seen:
     """Do one action, and see what its answer teaches."""
-    match action:
-        case CreatePod():
-            done = actions.create_pod(cluster, action, seen)
-        case Preflight():
-            done = actions.preflight(cluster, action, seen)
-        case FindPod():
-            done = actions.find_pod(cluster, action, seen)
-        case UpdateStatus():
-            done = actions.update_status(cluster, action, seen)
-        case ReleasePod():
-            done = actions.release_pod(cluster, action, seen)
-        case DeletePod():
-            done = actions.delete_pod(cluster, action, seen)
-    assert done.seen is not None
-    return done.seen
+    return actions.perform(cluster, action, seen).seen
 
 
 # No sequence that is any use is nearly as long.
@@ -62,7 +58,7 @@ def steps(cluster: FakeCluster, name: str = "cnrex") -> Iterator[tuple[plan.Acti
     """One pass for one At: each action, before it is done, and what it was decided from."""
     (pods,) = cluster.pods()
     now = At(cluster.objects.at("default", name))
-    mine = (Pod(raw) for raw in pods)
+    mine = (Pod.of(raw) for raw in pods)
     seen = Seen(now, tuple(each for each in mine if each.at_uid == now.uid))
     for _ in range(BOUND):
         action = next_action(cluster.now(), seen)
@@ -74,7 +70,7 @@ def steps(cluster: FakeCluster, name: str = "cnrex") -> Iterator[tuple[plan.Acti
 
 
 def course(
-    *objects: At | Pod, now: datetime = INSTANT, unlisted: tuple[Pod, ...] = ()
+    *objects: At | MadePod, now: datetime = INSTANT, unlisted: tuple[MadePod, ...] = ()
 ) -> list[Any]:
     """The actions of one pass for one At, by what they do: type, then phase or name."""
     cluster = FakeCluster(Objects(objects, now=now, unlisted=unlisted))
@@ -84,7 +80,7 @@ def course(
 def _told(action: plan.Action) -> tuple[type[plan.Action], str]:
     match action:
         case UpdateStatus():
-            return UpdateStatus, action.status["phase"]
+            return UpdateStatus, action.status.phase
         case CreatePod() | Preflight():
             return type(action), action.manifest["metadata"]["name"]
         case FindPod():
@@ -97,12 +93,12 @@ AT = at()
 POD = pod_of(AT)
 NAME = POD.name
 LATER = INSTANT + HOUR
-EDITED = at(schedule=rfc3339(LATER))
+EDITED = at(schedule=rfc3339(LATER), metadata={"generation": 2})
 
 
-def recorded(its_pod: Pod = POD, owner: At = AT, instant: datetime = INSTANT) -> At:
+def recorded(its_pod: MadePod = POD, owner: At = AT, instant: datetime = INSTANT) -> At:
     """The At with the status that its Pod has earned."""
-    return At({**owner.raw, "status": status.of_pod(owner, instant, its_pod, INSTANT)})
+    return At({**owner.raw, "status": status.of_pod(owner, instant, its_pod, INSTANT).document()})
 
 
 # Starting
@@ -130,8 +126,8 @@ def test_a_refused_start_is_told_and_tried_again_on_the_next_pass() -> None:
     refused = Seen(AT, checked=True, refusal=Refusal("StartRejected", "exceeded quota"))
     action = next_action(INSTANT, refused)
     assert isinstance(action, UpdateStatus)
-    assert action.status["message"] == "exceeded quota"
-    told = At({**AT.raw, "status": action.status})
+    assert action.status.document()["message"] == "exceeded quota"
+    told = At({**AT.raw, "status": action.status.document()})
     assert next_action(INSTANT, Seen(told, checked=True, refusal=refused.refusal)) is None
     assert isinstance(next_action(INSTANT + SECOND, Seen(told)), CreatePod)
 
@@ -166,7 +162,7 @@ def test_the_starting_deadline_is_met_to_the_microsecond(
 
 def test_a_new_at_is_checked_then_armed_then_left_alone() -> None:
     assert course(AT, now=INSTANT - HOUR) == [(Preflight, NAME), (UpdateStatus, "Pending")]
-    armed = At({**AT.raw, "status": status.armed(AT, INSTANT, INSTANT - 2 * HOUR)})
+    armed = At({**AT.raw, "status": status.armed(AT, INSTANT, INSTANT - 2 * HOUR).document()})
     assert course(armed, now=INSTANT - HOUR) == []
 
 
@@ -179,7 +175,7 @@ def test_what_is_checked_is_what_will_be_created() -> None:
 
 
 def test_an_edited_at_is_checked_anew() -> None:
-    before = status.armed(AT, INSTANT, INSTANT - HOUR)
+    before = status.armed(AT, INSTANT, INSTANT - HOUR).document()
     edited = at(status=before, metadata={"generation": 2})
     assert course(edited, now=INSTANT - HOUR) == [(Preflight, NAME), (UpdateStatus, "Pending")]
 
@@ -188,13 +184,13 @@ def test_a_refused_check_is_repeated_on_each_pass_and_told_once() -> None:
     refusal = Refusal("PreflightRejected", "no such field")
     action = next_action(INSTANT - HOUR, Seen(AT, checked=True, refusal=refusal))
     assert isinstance(action, UpdateStatus)
-    told = At({**AT.raw, "status": action.status})
+    told = At({**AT.raw, "status": action.status.document()})
     assert isinstance(next_action(INSTANT - HOUR, Seen(told)), Preflight)
     assert next_action(INSTANT - HOUR, Seen(told, checked=True, refusal=refusal)) is None
 
 
 def test_the_start_is_tried_although_the_check_was_refused() -> None:
-    told = status.stalled(AT, INSTANT, INSTANT - HOUR, "PreflightRejected", "no")
+    told = status.stalled(AT, INSTANT, INSTANT - HOUR, "PreflightRejected", "no").document()
     assert isinstance(next_action(INSTANT, Seen(At({**AT.raw, "status": told}))), CreatePod)
 
 
@@ -271,6 +267,65 @@ def test_without_a_time_to_live_the_pod_stays() -> None:
     assert course(recorded(ended), ended, now=ENDED + timedelta(days=36500)) == []
 
 
+# A Pod that no node is found for in time
+
+UNSCHEDULED = {
+    "phase": "Pending",
+    "conditions": [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/3 nodes are available",
+        }
+    ],
+}
+PUNCTUAL = at(startingDeadlineSeconds=60)
+
+
+def test_a_pod_without_a_node_is_deleted_after_the_starting_deadline_and_its_run_missed() -> None:
+    waiting = pod_of(PUNCTUAL, status=UNSCHEDULED)
+    assert course(PUNCTUAL, waiting, now=INSTANT + 61 * SECOND) == [
+        (DeletePod, NAME),
+        (UpdateStatus, "Missed"),
+        (ReleasePod, NAME),
+    ]
+
+
+def test_the_missed_run_tells_why_there_was_no_node() -> None:
+    gone = {"deletionTimestamp": rfc3339(INSTANT + 61 * SECOND)}
+    waiting = pod_of(PUNCTUAL, status=UNSCHEDULED, metadata=gone)
+    action = next_action(INSTANT + 61 * SECOND, Seen(PUNCTUAL, (waiting,)))
+    assert isinstance(action, UpdateStatus)
+    assert action.status.run is not None
+    assert action.status.run.reason == "Unschedulable"
+    assert "0/3 nodes are available" in action.status.run.message
+    assert action.status.run.pod_name == NAME
+
+
+def test_it_is_deleted_only_as_it_was_read() -> None:
+    waiting = pod_of(PUNCTUAL, status=UNSCHEDULED)
+    action = next_action(INSTANT + 61 * SECOND, Seen(PUNCTUAL, (waiting,)))
+    assert action == DeletePod(PUNCTUAL, waiting, unchanged=True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spec"), [(60, {}), (61, {"nodeName": "node"})], ids=["in time", "with a node"]
+)
+def test_in_time_or_with_a_node_it_may_still_run(seconds: int, spec: dict[str, Any]) -> None:
+    waiting = pod_of(PUNCTUAL, status=UNSCHEDULED, **spec)
+    done = course(PUNCTUAL, waiting, now=INSTANT + seconds * SECOND)
+    assert done == [(UpdateStatus, "Running")]
+
+
+def test_a_missed_run_with_its_pod_is_not_looked_at_again() -> None:
+    gone = {"deletionTimestamp": rfc3339(INSTANT + 61 * SECOND), "finalizers": ["example.com/x"]}
+    waiting = pod_of(PUNCTUAL, status=UNSCHEDULED, metadata=gone)
+    missed = status.missed(PUNCTUAL, INSTANT, INSTANT + 61 * SECOND, waiting).document()
+    over = At({**PUNCTUAL.raw, "status": missed})
+    assert course(over, waiting, now=INSTANT + HOUR) == []
+
+
 # Losing sight of a Pod
 
 
@@ -291,7 +346,7 @@ def test_a_pod_found_finished_is_recorded() -> None:
     ]
 
 
-@pytest.mark.parametrize("owner", [{}, {"ownerReferences": None}, {"labels": None}])
+@pytest.mark.parametrize("owner", [{}, {"ownerReferences": None}, {"namespace": "other"}])
 def test_a_pod_of_that_name_that_is_not_the_ats_is_not_adopted(owner: dict[str, Any]) -> None:
     metadata = owner or {**pod_of(at("other")).raw["metadata"], "name": NAME}
     stranger = pod_of(AT, status=SUCCEEDED, metadata=metadata)
@@ -299,16 +354,16 @@ def test_a_pod_of_that_name_that_is_not_the_ats_is_not_adopted(owner: dict[str, 
 
 
 def test_a_lost_run_is_not_run_again() -> None:
-    lost = At({**AT.raw, "status": status.lost(recorded(), INSTANT, NAME, INSTANT)})
+    lost = At({**AT.raw, "status": status.lost(recorded(), INSTANT, NAME, INSTANT).document()})
     assert course(lost, now=INSTANT + HOUR) == []
 
 
 @pytest.mark.parametrize("verdict", ["Missed", "PodLost"])
-def test_a_pod_that_is_there_after_all_is_the_better_pod_watch(verdict: str) -> None:
+def test_a_pod_that_is_there_after_all_is_the_better_witness(verdict: str) -> None:
     owner = at(startingDeadlineSeconds=0)
     verdicts = {
-        "Missed": status.missed(owner, INSTANT, LATER),
-        "PodLost": status.lost(owner, INSTANT, NAME, LATER),
+        "Missed": status.missed(owner, INSTANT, LATER).document(),
+        "PodLost": status.lost(owner, INSTANT, NAME, LATER).document(),
     }
     wrong = At({**owner.raw, "status": verdicts[verdict]})
     assert course(wrong, pod_of(owner, status=SUCCEEDED)) == [
@@ -331,17 +386,17 @@ def test_a_pod_with_the_name_of_no_run_is_left_alone() -> None:
 
 
 def test_an_edited_schedule_waits_for_the_run_under_way() -> None:
-    edited = At({**EDITED.raw, "status": recorded().status})
-    assert course(edited, POD, now=LATER) == []
+    edited = At({**EDITED.raw, "status": recorded().raw["status"]})
+    assert course(edited, POD, now=LATER) == [(UpdateStatus, "Running")]  # Of this generation.
 
 
 def test_an_edited_schedule_counts_as_soon_as_the_run_is_recorded() -> None:
-    edited = At({**EDITED.raw, "status": recorded().status})
+    edited = At({**EDITED.raw, "status": recorded().raw["status"]})
     assert course(edited, pod_of(AT, status=FAILED), now=LATER) == [
         (UpdateStatus, "Failed"),
-        (ReleasePod, NAME),
         (CreatePod, pod.name(AT, LATER)),
         (UpdateStatus, "Running"),
+        (ReleasePod, NAME),
     ]
 
 
@@ -350,7 +405,7 @@ def test_both_outcomes_are_kept_where_two_runs_have_a_pod() -> None:
     cluster = FakeCluster(Objects([EDITED, first, second], now=LATER))
     done = [_told(action) for action, _ in steps(cluster)]
     assert [what for what, _ in done] == [UpdateStatus, UpdateStatus, ReleasePod, ReleasePod]
-    ends = At(cluster.at("default", "cnrex")).status
+    ends = At(cluster.at("default", "cnrex")).raw["status"]
     assert ends["scheduledTime"] == rfc3339(LATER)
     assert [run["scheduledTime"] for run in ends["history"]] == [DUE]
 
@@ -362,23 +417,25 @@ def test_the_run_that_the_status_tells_of_is_followed_first() -> None:
 
 
 def test_a_run_whose_schedule_was_broken_meanwhile_still_ends() -> None:
-    broken = at(schedule="soon", status=recorded().status)
+    broken = at(schedule="soon", status=recorded().raw["status"])
     assert course(broken, pod_of(AT, status=SUCCEEDED)) == [
         (UpdateStatus, "Succeeded"),
-        (ReleasePod, NAME),
         (UpdateStatus, "Pending"),
+        (ReleasePod, NAME),
     ]
 
 
 def test_a_schedule_put_back_is_answered_from_the_record() -> None:
     ended = recorded(pod_of(AT, status=FAILED))
-    elsewhere = status.armed(At({**EDITED.raw, "status": ended.status}), LATER, INSTANT)
+    elsewhere = status.armed(
+        At({**EDITED.raw, "status": ended.raw["status"]}), LATER, INSTANT
+    ).document()
     back = At({**AT.raw, "status": elsewhere})
     action = next_action(LATER, Seen(back))
     assert isinstance(action, UpdateStatus)
-    assert action.status["exitCode"] == 3
-    assert "history" not in action.status
-    assert next_action(LATER, Seen(At({**AT.raw, "status": action.status}))) is None
+    assert action.status.document()["exitCode"] == 3
+    assert "history" not in action.status.document()
+    assert next_action(LATER, Seen(At({**AT.raw, "status": action.status.document()}))) is None
 
 
 # Deleting
@@ -392,7 +449,7 @@ def test_a_deleted_at_is_left_alone(now: datetime, spec: dict[str, Any]) -> None
 
 
 def test_a_deleted_at_still_hears_how_its_run_ended() -> None:
-    going = at(metadata={"deletionTimestamp": DUE}, status=recorded().status)
+    going = at(metadata={"deletionTimestamp": DUE}, status=recorded().raw["status"])
     assert course(going, pod_of(AT, status=SUCCEEDED)) == [
         (UpdateStatus, "Succeeded"),
         (ReleasePod, NAME),
@@ -418,8 +475,8 @@ def test_a_deleted_at_still_hears_how_its_run_ended() -> None:
 def test_a_spec_that_no_schema_stopped_stalls_that_at(spec: dict[str, Any], field: str) -> None:
     action = next_action(INSTANT, Seen(at(**spec)))
     assert isinstance(action, UpdateStatus)
-    assert action.status["reason"] == "InvalidSpec"
-    assert action.status["message"].startswith(f"{field}: ")
+    assert action.status.document()["reason"] == "InvalidSpec"
+    assert action.status.document()["message"].startswith(f"{field}: ")
 
 
 @pytest.mark.parametrize(
@@ -444,17 +501,17 @@ def test_nothing_is_concluded_from_a_status_that_cannot_be_read(garbage: dict[st
 
 
 def test_an_armed_at_says_what_for() -> None:
-    assert plan.armed_for(at(status=status.armed(AT, INSTANT, INSTANT))) == INSTANT
+    assert plan.armed_for(at(status=status.armed(AT, INSTANT, INSTANT).document())) == INSTANT
 
 
 @pytest.mark.parametrize(
     "other",
     [
         {},
-        status.suspended(AT, INSTANT, INSTANT),
-        status.stalled(AT, INSTANT, INSTANT, "PreflightRejected", "no"),
-        recorded().status,
-        status.missed(AT, INSTANT, INSTANT),
+        status.suspended(AT, INSTANT, INSTANT).document(),
+        status.stalled(AT, INSTANT, INSTANT, "PreflightRejected", "no").document(),
+        recorded().raw["status"],
+        status.missed(AT, INSTANT, INSTANT).document(),
     ],
 )
 def test_what_does_not_wait_is_armed_for_nothing(other: dict[str, Any]) -> None:
@@ -462,11 +519,11 @@ def test_what_does_not_wait_is_armed_for_nothing(other: dict[str, Any]) -> None:
 
 
 def test_only_what_is_stalled_cannot_start() -> None:
-    stalled = status.stalled(AT, INSTANT, INSTANT, "PreflightRejected", "no")
-    assert plan.cannot_start(at(status=stalled))
-    assert not plan.cannot_start(at(status=status.armed(AT, INSTANT, INSTANT)))
-    assert not plan.cannot_start(AT)
-    assert not plan.cannot_start(recorded(pod_of(AT, status=FAILED)))
+    stalled = status.stalled(AT, INSTANT, INSTANT, "PreflightRejected", "no").document()
+    assert at(status=stalled).status.cannot_start
+    assert not at(status=status.armed(AT, INSTANT, INSTANT).document()).status.cannot_start
+    assert not AT.status.cannot_start
+    assert not recorded(pod_of(AT, status=FAILED)).status.cannot_start
 
 
 # From any state
@@ -581,7 +638,7 @@ def clusters(draw: st.DrawFn, *, raced: bool = True) -> FakeCluster:
 
 def ours(cluster: FakeCluster) -> set[str]:
     """The names of the Pods in the cluster that are the At's, by label, owner and name."""
-    found = (Pod(raw) for kind, raw in _items(cluster) if kind is Pod)
+    found = (Pod.of(raw) for kind, raw in _items(cluster) if kind is Pod)
     return {
         each.name
         for each in found
@@ -650,8 +707,8 @@ def test_a_pass_creates_at_most_one_pod_and_never_one_that_it_must_not(
         assert not owner.suspended
         late = (cluster.now() - action.at.instant).total_seconds()
         assert late <= owner.spec.get("startingDeadlineSeconds", late)
-        ended = {run["scheduledTime"] for run in status.ended_runs(seen.at)}
-        assert rfc3339(action.at.instant) not in ended
+        ended = {run.instant for run in seen.at.status.ended_runs}
+        assert action.at.instant not in ended
         name = action.manifest["metadata"]["name"]
         assert name == pod.name(AT, action.at.instant)
         assert name not in {its_pod.name for its_pod in seen.pods}
@@ -665,12 +722,14 @@ def test_a_pod_is_released_or_deleted_only_when_its_outcome_is_on_record(
     cluster: FakeCluster,
 ) -> None:
     for action, _ in steps(cluster):
-        if isinstance(action, ReleasePod | DeletePod):
-            record = status.ended_runs(At(cluster.objects.at("default", "cnrex")))
+        if isinstance(action, ReleasePod) or (
+            isinstance(action, DeletePod) and not action.unchanged
+        ):
+            record = At(cluster.objects.at("default", "cnrex")).status.ended_runs
             (instant,) = (each for each in INSTANTS if pod.name(AT, each) == action.pod.name)
-            assert rfc3339(instant) in {run["scheduledTime"] for run in record}
+            assert instant in {run.instant for run in record}
         if isinstance(action, DeletePod):
-            assert not action.pod.held
+            assert action.pod.has_finalizer == action.unchanged
 
 
 @any_state
@@ -686,13 +745,13 @@ def test_only_pods_of_its_own_runs_are_touched(cluster: FakeCluster) -> None:
 @many
 def test_an_outcome_once_recorded_is_never_forgotten(cluster: FakeCluster) -> None:
     before = At(cluster.objects.at("default", "cnrex"))
-    known = {run["scheduledTime"] for run in status.ended_runs(before)}
+    known = {run.instant for run in before.status.ended_runs}
     for _ in steps(cluster):
         pass
     after = At(cluster.objects.at("default", "cnrex"))
     # But for a verdict that a Pod, which is there after all, has refuted.
-    rerun = {after.status.get("scheduledTime")}
-    assert known <= {run["scheduledTime"] for run in status.ended_runs(after)} | rerun
+    rerun = {after.status.run.instant if after.status.run else None}
+    assert known <= {run.instant for run in after.status.ended_runs} | rerun
 
 
 @any_state_at_rest

@@ -27,9 +27,8 @@ moments = st.datetimes(timezones=st.just(UTC))
 
 
 def test_a_name_is_the_ats_and_a_hash_of_the_run() -> None:
-    assert (
-        pod.name(at(), INSTANT) == "cnrex-1e0ce9ed"
-    )  # sha256("uid-of-cnrex/2023-05-21T02:00:00Z")
+    # sha256("uid-of-cnrex/2023-05-21T02:00:00Z")
+    assert pod.name(at(), INSTANT) == "cnrex-1e0ce9edf242cab0080e"
 
 
 def test_a_name_stays_the_same_whatever_else_is_edited() -> None:
@@ -53,10 +52,10 @@ def test_an_instant_written_with_another_offset_is_the_same_run() -> None:
 @pytest.mark.parametrize(
     ("name", "prefix"),
     [
-        ("a" * 253, "a" * 54),
-        ("a" * 53 + "-" + "b" * 9, "a" * 53),
-        ("a" * 53 + "." + "b" * 9, "a" * 53),
-        ("a" * 52 + "--b", "a" * 52),
+        ("a" * 253, "a" * 42),
+        ("a" * 41 + "-" + "b" * 9, "a" * 41),
+        ("a" * 41 + "." + "b" * 9, "a" * 41),
+        ("a" * 40 + "--b", "a" * 40),
         ("a.b", "a.b"),
     ],
 )
@@ -103,9 +102,9 @@ def test_a_pod_is_owned_labelled_dated_and_held() -> None:
 
 
 def test_a_built_pod_is_read_back_as_the_ats() -> None:
-    built = Pod(pod.build(at(), INSTANT))
+    built = Pod.of(pod.build(at(), INSTANT))
     assert (built.at_uid, built.at_name, built.scheduled_time) == ("uid-of-cnrex", "cnrex", INSTANT)
-    assert built.held
+    assert built.has_finalizer
 
 
 def test_pod_metadata_is_added_to_ours() -> None:
@@ -202,3 +201,36 @@ def test_building_changes_nothing_of_the_at() -> None:
     manifest["metadata"]["labels"]["c"] = "d"
     manifest["spec"]["restartPolicy"] = "OnFailure"
     assert owner == at(podMetadata={"labels": {"a": "b"}})
+
+
+# What admission must not change
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (
+            {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
+            "metadata.labels[app.kubernetes.io/managed-by]",
+        ),
+        ({"annotations": {}}, f"metadata.annotations[{api.SCHEDULED_TIME}]"),
+        ({"finalizers": []}, "metadata.finalizers"),
+        ({"ownerReferences": []}, "metadata.ownerReferences"),
+    ],
+)
+def test_a_change_of_what_the_outcome_is_found_by_is_named(
+    change: dict[str, Any], field: str
+) -> None:
+    sent = pod.build(at(), INSTANT)
+    assert (
+        pod.changed_by_admission(sent, {**sent, "metadata": {**sent["metadata"], **change}})
+        == field
+    )
+
+
+def test_what_admission_adds_is_no_change() -> None:
+    sent = pod.build(at(podMetadata={"labels": {"team": "a"}}), INSTANT)
+    labels = {**sent["metadata"]["labels"], "team": "b", "sidecar": "injected"}
+    finalizers = [*sent["metadata"]["finalizers"], "example.com/x"]
+    metadata = {**sent["metadata"], "labels": labels, "finalizers": finalizers, "uid": "u"}
+    assert pod.changed_by_admission(sent, {**sent, "metadata": metadata}) is None

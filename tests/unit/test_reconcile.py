@@ -11,10 +11,9 @@ from cnat.cluster.protocol import Rejected, Unreachable
 from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import At
-from cnat.engine.reconcile import reconcile
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.shard import Shard
-from cnat.engine.workers import Applier
 from tests.support.factories import SUCCEEDED, at, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 
@@ -50,8 +49,12 @@ def passed(
     told: list[Change | Failure] | None = None,
 ) -> Results:
     report = (lambda _: None) if told is None else told.append
-    applier = Applier(cluster, Deadline(1e6), concurrency=1, report=report)
-    return reconcile(cluster, applier, whole=whole, shard=shard or Shard())
+    return reconcile(
+        cluster,
+        Deadline(1e6),
+        Settings(concurrency=1, every_at=whole, shard=shard or Shard()),
+        report,
+    )
 
 
 def test_pods_are_listed_before_ats_and_nothing_is_written_before_both() -> None:
@@ -69,8 +72,8 @@ def test_each_at_is_counted_and_planned_with_its_own_pods() -> None:
     ended = pod_of(other, status=SUCCEEDED)
     cluster = FakeCluster(Objects([OWNER, other, ended]))
     assert passed(cluster).ats == 2
-    assert At(cluster.objects.at("default", "cnrex")).status["phase"] == "Running"
-    assert At(cluster.objects.at("default", "other")).status["phase"] == "Succeeded"
+    assert At(cluster.objects.at("default", "cnrex")).raw["status"]["phase"] == "Running"
+    assert At(cluster.objects.at("default", "other")).raw["status"]["phase"] == "Succeeded"
 
 
 def test_the_pod_of_an_at_that_is_gone_is_released() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cnat.cluster.deadline import Deadline
-from cnat.engine.work_queue import Agenda, Order
+from cnat.engine.work_queue import Order, WorkQueue
 
 START = datetime(2023, 5, 21, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -31,11 +31,11 @@ class Clock(Deadline):
         self.opened.append(seconds)
 
 
-def agenda(clock: Clock, linger: float = 0.0) -> Agenda[str]:
-    return Agenda(clock.now, clock, linger)
+def agenda(clock: Clock, linger: float = 0.0) -> WorkQueue[str]:
+    return WorkQueue(clock.now, clock, linger)
 
 
-def taken(agenda: Agenda[str]) -> list[str]:
+def taken(agenda: WorkQueue[str]) -> list[str]:
     """All that a single worker gets."""
     works = []
     while (work := agenda.take()) is not None:
@@ -111,14 +111,14 @@ def test_all_is_done_once_and_everybody_goes_home(workers: int) -> None:
 
 def test_without_lingering_nothing_is_waited_for() -> None:
     todo = agenda(Clock())
-    todo.put_for(START + SECOND, "later")
+    todo.put_at(START + SECOND, "later")
     assert taken(todo) == []
 
 
 def test_what_falls_due_while_the_pass_goes_on_is_done_in_it() -> None:
     clock = Clock()
     todo = agenda(clock)
-    todo.put_for(START + SECOND, "later")
+    todo.put_at(START + SECOND, "later")
     todo.put(Order(1), "record")
     clock.time += SECOND
     assert taken(todo) == ["later", "record"]
@@ -127,8 +127,8 @@ def test_what_falls_due_while_the_pass_goes_on_is_done_in_it() -> None:
 def test_the_window_opens_when_the_pass_is_over() -> None:
     clock = Clock()
     todo = agenda(clock, linger=10.0)
-    todo.put_for(START + 25 * SECOND, "in the window")
-    todo.put_for(START + 31 * SECOND, "after it")
+    todo.put_at(START + 25 * SECOND, "in the window")
+    todo.put_at(START + 31 * SECOND, "after it")
     todo.put(Order(0), "long")
     assert todo.take() == "long"
     clock.time += 20 * SECOND
@@ -140,20 +140,20 @@ def test_the_window_opens_when_the_pass_is_over() -> None:
 
 def test_what_cannot_come_before_the_window_closes_is_not_even_kept() -> None:
     todo = agenda(Clock(seconds=30.0), linger=10.0)
-    todo.put_for(START + 41 * SECOND, "too late")
+    todo.put_at(START + 41 * SECOND, "too late")
     assert len(todo) == 0
-    todo.put_for(START + 39 * SECOND, "perhaps")
+    todo.put_at(START + 39 * SECOND, "perhaps")
     assert len(todo) == 1
 
 
 def test_what_is_added_while_lingering_must_fall_into_the_window() -> None:
     clock = Clock()
     todo = agenda(clock, linger=10.0)
-    todo.put_for(START + SECOND, "first")
+    todo.put_at(START + SECOND, "first")
     threading.Timer(0.1, lambda: setattr(clock, "time", START + SECOND)).start()
     assert todo.take() == "first"
-    todo.put_for(START + 11 * SECOND, "too late")
-    todo.put_for(START + 9 * SECOND, "moved")
+    todo.put_at(START + 11 * SECOND, "too late")
+    todo.put_at(START + 9 * SECOND, "moved")
     assert len(todo) == 1
     clock.time += 9 * SECOND
     todo.done()
@@ -163,7 +163,7 @@ def test_what_is_added_while_lingering_must_fall_into_the_window() -> None:
 def test_nothing_is_handed_out_before_its_instant() -> None:
     clock = Clock()
     todo = agenda(clock, linger=10.0)
-    todo.put_for(START + SECOND, "later")
+    todo.put_at(START + SECOND, "later")
     got: list[datetime] = []
 
     def work() -> None:
@@ -184,7 +184,7 @@ def test_nothing_is_handed_out_before_its_instant() -> None:
 def test_right_before_an_instant_what_can_wait_is_done_by_few() -> None:
     clock = Clock()
     todo = agenda(clock, linger=10.0)
-    todo.put_for(START + SECOND / 2, "start")
+    todo.put_at(START + SECOND / 2, "start")
     works = [f"record {number}" for number in range(20)]
     for each in works:
         todo.put(Order(1), each)
@@ -217,7 +217,7 @@ def test_right_before_an_instant_what_can_wait_is_done_by_few() -> None:
 def test_long_before_an_instant_everybody_does_what_can_wait() -> None:
     clock = Clock()
     todo = agenda(clock, linger=10.0)
-    todo.put_for(START + 5 * SECOND, "start")
+    todo.put_at(START + 5 * SECOND, "start")
     for number in range(8):
         todo.put(Order(1), f"record {number}")
     assert all(todo.take() for _ in range(8))
@@ -226,6 +226,6 @@ def test_long_before_an_instant_everybody_does_what_can_wait() -> None:
 def test_when_the_deadline_is_ended_nothing_is_waited_for_any_longer() -> None:
     clock = Clock()
     todo = agenda(clock, linger=600.0)
-    todo.put_for(START + 500 * SECOND, "later")
+    todo.put_at(START + 500 * SECOND, "later")
     threading.Timer(0.1, clock.expire).start()
     assert taken(todo) == []

@@ -6,7 +6,7 @@ import json
 import threading
 import tracemalloc
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,16 +14,29 @@ import pytest
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import ClusterError, OutOfTime, Rejected, Unreachable
-from cnat.core import pod, status
+from cnat.core import plan, pod, status
 from cnat.core.objects import At, Pod
+from cnat.core.plan import Seen
 from cnat.core.schedule import rfc3339
+from cnat.engine.reconcile import unreported
 from cnat.engine.results import Change, Failure, Results
-from cnat.engine.workers import FRESH_SECONDS, Applier
-from tests.support.factories import ENDED, INSTANT, SUCCEEDED, at, foreign_pod, pod_of
+from cnat.engine.workers import RECENT_SECONDS, Task, Workers
+from tests.support.factories import ENDED, INSTANT, SUCCEEDED, MadePod, at, foreign_pod, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 
 HOUR = timedelta(hours=1)
 NOW = ENDED + HOUR
+
+
+def workers_on(
+    cluster: FakeCluster,
+    *,
+    concurrency: int = 1,
+    deadline: Deadline | None = None,
+    report: Callable[[Change | Failure], None] = unreported,
+) -> Workers:
+    deadline = deadline or Deadline(1e6)
+    return Workers(cluster, deadline, concurrency=concurrency, linger=0.0, report=report)
 
 
 def applied(
@@ -32,18 +45,16 @@ def applied(
     concurrency: int = 1,
     deadline: Deadline | None = None,
     age: float = 0.0,
-    report: Callable[[Change | Failure], None] = lambda _: None,
+    report: Callable[[Change | Failure], None] = unreported,
 ) -> Results:
     """Apply all that is to be done for all Ats in the cluster, read `age` seconds ago."""
-    applier = Applier(
-        cluster, deadline or Deadline(1e6), concurrency=concurrency, report=report, linger=0.0
-    )
+    workers = workers_on(cluster, deadline=deadline, concurrency=concurrency, report=report)
     (ats,), (pods,) = cluster.ats(), cluster.pods()
     for raw in ats:
-        mine = tuple(each for each in map(Pod, pods) if each.at_uid == At(raw).uid)
-        applier.put(At(raw), mine, boot_clock.now() - age)
-    applier.run()
-    return applier.results
+        mine = tuple(each for each in map(Pod.of, pods) if each.at_uid == At(raw).uid)
+        workers.add(Task(Seen(At(raw), mine), boot_clock.now() - age))
+    workers.run()
+    return workers.results
 
 
 def due(name: str = "cnrex", hours: int = 0, **spec: Any) -> At:
@@ -94,7 +105,9 @@ def test_the_earliest_due_starts_first() -> None:
 
 def test_what_was_refused_before_starts_last() -> None:
     refused, new = due("refused", 2), due("new", 1)
-    stalled = status.stalled(refused, refused.instant, NOW, "StartRejected", "exceeded quota")
+    stalled = status.stalled(
+        refused, refused.instant, NOW, "StartRejected", "exceeded quota"
+    ).document()
     cluster = FakeCluster(Objects([At({**refused.raw, "status": stalled}), new], now=NOW))
     applied(cluster)
     assert cluster.calls[:4] == [
@@ -163,7 +176,11 @@ def test_a_change_says_what_to_what_and_why() -> None:
     created, recorded = results.changes
     assert (created.namespace, created.at, created.action) == ("default", "cnrex", "create pod")
     assert (created.target, created.detail) == (pod_name(owner), f"due {rfc3339(NOW)}")
-    assert (recorded.action, recorded.target, recorded.detail) == ("set status", "Running", "")
+    assert (recorded.action, recorded.target, recorded.detail) == (
+        "set status",
+        "Running",
+        "NotScheduled",
+    )
     assert min(created.seconds, recorded.seconds) >= 0.0
 
 
@@ -232,7 +249,7 @@ def test_an_answer_about_the_pod_is_told_on_its_at(code: int) -> None:
     error = Rejected(code, "Whatever", "it is bad")
     cluster.fail = failing("create pod", pod_name(owner), error)
     results = applied(cluster)
-    told = At(cluster.objects.at("default", "cnrex")).status
+    told = At(cluster.objects.at("default", "cnrex")).raw["status"]
     assert (told["reason"], told["message"]) == ("StartRejected", "it is bad")
     (failure,) = results.failures
     assert (failure.action, failure.reason) == ("start", "StartRejected")
@@ -272,7 +289,7 @@ def test_a_pod_that_another_pass_created_is_adopted() -> None:
     cluster = FakeCluster(Objects([owner], now=NOW, unlisted=[pod_of(owner, NOW)]))
     results = applied(cluster)
     assert results.failures == []
-    assert At(cluster.objects.at("default", "cnrex")).status["podName"] == pod_name(owner)
+    assert At(cluster.objects.at("default", "cnrex")).raw["status"]["podName"] == pod_name(owner)
 
 
 def test_a_pod_that_was_in_the_way_and_is_gone_again_is_left_to_the_next_pass() -> None:
@@ -281,7 +298,7 @@ def test_a_pod_that_was_in_the_way_and_is_gone_again_is_left_to_the_next_pass() 
     taken = Rejected(409, "AlreadyExists", "it exists")
     cluster.fail = failing("create pod", pod_name(owner), taken)
     results = applied(cluster)
-    assert (results.left, results.failures) == (1, [])
+    assert (results.conflicts, results.failures) == (1, [])
 
 
 @pytest.mark.parametrize("code", [404, 409])
@@ -293,7 +310,7 @@ def test_what_somebody_else_wrote_meanwhile_is_left_to_the_next_pass(verb: str, 
     name = "cnrex" if verb == "set status" else its_pod.name
     cluster.fail = failing(verb, name, Rejected(code, "Whatever", "meanwhile"))
     results = applied(cluster)
-    assert (results.left, results.failures) == (1, [])
+    assert (results.conflicts, results.failures) == (1, [])
     assert cluster.writes[-1][0] in (verb, "create event")
 
 
@@ -301,7 +318,7 @@ def test_a_status_that_was_not_written_releases_no_pod() -> None:
     owner = at()
     cluster = FakeCluster(Objects([owner, pod_of(owner, status=SUCCEEDED)], now=NOW))
     cluster.fail = failing("set status", "cnrex", Rejected(409, "Conflict", "meanwhile"))
-    applied(cluster)
+    assert applied(cluster).conflicts == 1
     assert cluster.writes == [("set status", "cnrex")]
 
 
@@ -310,17 +327,40 @@ def test_an_event_that_is_refused_harms_nothing() -> None:
     cluster.fail = lambda verb, _: Unreachable("no") if verb == "create event" else None
     results = applied(cluster)
     assert len(results.changes) == 2
-    assert (results.failures, results.left, results.deferred) == ([], 0, 0)
+    assert (results.failures, results.conflicts, results.deferred) == ([], 0, 0)
 
 
-def test_a_bug_of_ours_is_not_hidden() -> None:
-    def bug(*_: str) -> None:
-        raise ZeroDivisionError
+def test_a_bug_that_one_at_wakes_is_its_failure_and_stops_no_other() -> None:
+    def bug(verb: str, name: str) -> None:
+        if (verb, name) == ("create pod", pod_name(due("bad", 2))):
+            raise ZeroDivisionError("oops")
 
-    cluster = FakeCluster(Objects([due(f"at-{number}") for number in range(5)], now=NOW))
+    cluster = FakeCluster(Objects([due("bad", 2), due("good", 1)], now=NOW))
     cluster.fail = bug
-    with pytest.raises(ZeroDivisionError):
-        applied(cluster, concurrency=2)
+    results = applied(cluster)
+    assert [change.at for change in results.changes] == ["good", "good"]
+    (failure,) = results.failures
+    assert (failure.at, failure.action, failure.reason) == (
+        "bad",
+        "create pod",
+        "ZeroDivisionError",
+    )
+    assert failure.message.startswith("ZeroDivisionError: oops (this is a bug; ")
+
+
+def test_a_bug_that_one_at_wakes_while_it_is_planned_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def bug(now: datetime, seen: Seen) -> plan.Action | None:
+        if seen.at.name == "bad":
+            raise ZeroDivisionError("oops")
+        return next_action(now, seen)
+
+    next_action = plan.next_action
+    monkeypatch.setattr(plan, "next_action", bug)
+    results = applied(FakeCluster(Objects([due("bad", 2), due("good", 1)], now=NOW)))
+    assert [change.at for change in results.changes] == ["good", "good"]
+    assert [(each.at, each.action) for each in results.failures] == [("bad", "plan")]
 
 
 # The end of time
@@ -365,7 +405,7 @@ def test_no_time_at_all_does_nothing() -> None:
 # Ats read long ago
 
 
-OLD = FRESH_SECONDS + 1.0
+OLD = RECENT_SECONDS + 1.0
 
 
 def test_an_at_read_long_ago_is_read_again_before_it_starts() -> None:
@@ -403,34 +443,34 @@ def changed_meanwhile(change: Callable[[Objects], None]) -> tuple[FakeCluster, R
 
 def test_an_at_suspended_meanwhile_does_not_start() -> None:
     cluster, _ = changed_meanwhile(lambda objects: objects.put(due(suspend=True)))
-    assert At(cluster.objects.at("default", "cnrex")).status["phase"] == "Suspended"
+    assert At(cluster.objects.at("default", "cnrex")).raw["status"]["phase"] == "Suspended"
     assert "create pod" not in [verb for verb, _ in cluster.calls]
 
 
 def test_an_at_moved_meanwhile_does_not_start() -> None:
     cluster, _ = changed_meanwhile(lambda objects: objects.put(due(hours=-1)))
-    assert At(cluster.objects.at("default", "cnrex")).status["phase"] == "Pending"
+    assert At(cluster.objects.at("default", "cnrex")).raw["status"]["phase"] == "Pending"
     assert "create pod" not in [verb for verb, _ in cluster.calls]
 
 
 def test_an_at_deleted_meanwhile_does_not_start() -> None:
     cluster, results = changed_meanwhile(lambda objects: objects.remove(due()))
     assert cluster.writes == []
-    assert (results.left, results.failures) == (1, [])
+    assert (results.conflicts, results.failures) == (1, [])
 
 
 def test_an_at_recreated_meanwhile_is_another() -> None:
     another = due(metadata={"uid": "another"})
     cluster, results = changed_meanwhile(lambda objects: objects.put(another))
     assert cluster.writes == []
-    assert (results.left, results.failures) == (1, [])
+    assert (results.conflicts, results.failures) == (1, [])
 
 
 def test_an_at_that_cannot_be_read_again_is_a_failure() -> None:
     cluster = FakeCluster(Objects([due()], now=NOW))
     cluster.fail = failing("get at", "cnrex", Rejected(503, "ServiceUnavailable", "later"))
     (failure,) = applied(cluster, age=OLD).failures
-    assert (failure.action, failure.reason) == ("create pod", "ServiceUnavailable")
+    assert (failure.action, failure.reason) == ("read again", "ServiceUnavailable")
 
 
 # Many that wait
@@ -439,9 +479,7 @@ def test_an_at_that_cannot_be_read_again_is_a_failure() -> None:
 def test_a_due_at_that_waits_with_its_pod_takes_less_than_the_at_alone_as_objects() -> None:
     """Else many that are due at once end each pass at its memory limit, before anything starts."""
     texts = [json.dumps(due(f"at-{number}").raw) for number in range(200)]
-    applier = Applier(
-        FakeCluster(Objects([], now=NOW)), Deadline(1e6), concurrency=1, report=lambda _: None
-    )
+    workers = workers_on(FakeCluster(Objects([], now=NOW)))
     tracemalloc.start()
     try:
         objects = [json.loads(text) for text in texts]
@@ -449,7 +487,7 @@ def test_a_due_at_that_waits_with_its_pod_takes_less_than_the_at_alone_as_object
         del objects
         before = tracemalloc.get_traced_memory()[0]
         for text in texts:
-            applier.put(At(json.loads(text)), (), 0.0)
+            workers.add(Task(Seen(At(json.loads(text))), 0.0))
         waiting = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
@@ -459,11 +497,11 @@ def test_a_due_at_that_waits_with_its_pod_takes_less_than_the_at_alone_as_object
 # Orphans
 
 
-def release(its_pod: Pod) -> FakeCluster:
+def release(its_pod: MadePod) -> FakeCluster:
     cluster = FakeCluster(Objects([its_pod], now=NOW))
-    applier = Applier(cluster, Deadline(1e6), concurrency=1, report=lambda _: None)
-    applier.release(its_pod)
-    applier.run()
+    workers = workers_on(cluster)
+    workers.add_orphan(its_pod)
+    workers.run()
     return cluster
 
 
@@ -472,7 +510,7 @@ def test_an_orphan_is_released() -> None:
     assert release(its_pod).calls == [("release pod", its_pod.name)]
 
 
-def test_an_orphan_that_we_do_not_hold_is_left_alone() -> None:
+def test_an_orphan_without_our_finalizer_is_left_alone() -> None:
     assert release(pod_of(at(), metadata={"finalizers": ["example.com/theirs"]})).calls == []
 
 
