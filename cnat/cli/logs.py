@@ -31,7 +31,7 @@ def configure(log_format: str, verbose: bool) -> None:
     _log.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
-def complain(text: str) -> None:
+def error(text: str) -> None:
     """Tell the user what is wrong with the command or its input: as text, without a time."""
     _log.error("%s", text, extra={"bare": True})
 

@@ -1,8 +1,7 @@
-"""The command: flags in, exit code out."""
+"""The command: options in, exit code out."""
 
 from __future__ import annotations
 
-import argparse
 import gc
 import logging
 import os
@@ -13,13 +12,21 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from cnat.cli import logs
-from cnat.cli.options import PROGRAM, UsageError, parse
-from cnat.cli.report import Report
+from cnat.cli.options import PROGRAM, Options, UsageError, parse
+from cnat.cli.report.document import as_json, as_yaml
+from cnat.cli.report.model import Report
+from cnat.cli.report.text import as_text
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.dry_run import Rehearsal
-from cnat.cluster.protocol import Cluster, ClusterError, OutOfTime, Rejected, Source, Unreachable
-from cnat.engine.reconcile import Settings, reconcile
-from cnat.engine.results import Change, Failure
+from cnat.cluster.dry_run import DryRun
+from cnat.cluster.protocol import (
+    Cluster,
+    ClusterError,
+    OutOfTime,
+    Rejected,
+    Unreachable,
+)
+from cnat.engine.reconcile import Settings, reconcile, unreported
+from cnat.engine.results import Failure
 
 # A list page is tens of thousands of Python objects without a cycle among them. At Python's own
 # threshold of 700 a quarter of the pass would be spent looking for one.
@@ -46,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, one of the EXIT_ constants.
     """
     try:
-        flags = parse(arguments)
-        logs.configure(flags.log_format, flags.verbose)
-        return _run(flags)
+        options = parse(arguments)
+        logs.configure(options.log_format, options.verbose)
+        return _run(options)
     except UsageError as error:
         text = logs.one_line(str(error))
         print(f"{PROGRAM}: {text}\nSee '{PROGRAM} --help'.", file=sys.stderr)
@@ -56,13 +63,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  A user is told, and only with -v shown the code.
         _log.debug("The pass ended here:", exc_info=error)
         code, text = _verdict(error)
-        logs.complain(f"{PROGRAM}: {text}")
+        logs.error(f"{PROGRAM}: {text}")
         return code
 
 
-def _run(flags: argparse.Namespace) -> int:
+def _run(options: Options) -> int:
     gc.set_threshold(_GC_THRESHOLD)
-    deadline = Deadline(flags.timeout)
+    deadline = Deadline(options.timeout)
+    _end_on_signals(deadline)
+    cluster, invalid = _cluster(options, deadline)
+    report = _make_pass(options, cluster, deadline)
+    for failure in invalid:
+        logs.error(failure.message)
+    report.results.failures.extend(invalid)
+    _show(report, options.output)
+    return _exit_code(report, options)
+
+
+def _end_on_signals(deadline: Deadline) -> None:
+    """SIGTERM and Ctrl-C end the pass early: what is in flight is finished."""
 
     def end(number: int, _: object) -> None:
         deadline.expire()
@@ -70,31 +89,45 @@ def _run(flags: argparse.Namespace) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    unreadable: list[str] = []
-    cluster = _cluster(flags, deadline, unreadable)
-    dry_run = flags.dry_run
+
+
+def _make_pass(options: Options, cluster: Cluster, deadline: Deadline) -> Report:
     settings = Settings(
-        concurrency=1 if dry_run else flags.concurrency,
-        linger=flags.linger,
-        every_at=flags.selector is None,
-        shard=flags.shard,
+        concurrency=1 if options.dry_run else options.concurrency,
+        linger=options.linger,
+        every_at=options.selector is None,
+        shard=options.shard,
+        asks_server=options.dry_run != "client",
     )
-    results = reconcile(cluster, deadline, settings, _silent if dry_run else logs.log)
-    report = Report(results, cluster.now(), dry_run)
-    for problem in unreadable:
-        logs.complain(problem)
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
-    shown = _show(report.render(flags.output, width, terminal and not os.environ.get("NO_COLOR")))
-    if report.failed or unreadable or not shown:
+    # A dry run tells what it found in its plan.
+    tell = unreported if options.dry_run else logs.log
+    results = reconcile(cluster, deadline, settings, tell)
+    return Report(results, cluster.now(), options.dry_run)
+
+
+def _exit_code(report: Report, options: Options) -> int:
+    if report.failed:
         return EXIT_FAILED
-    if flags.detailed_exitcode and dry_run and results.changes:
+    if options.detailed_exitcode and report.results.changes:
         return EXIT_CHANGES
     return EXIT_CONVERGED
 
 
-def _show(text: str) -> bool:
-    """Print the report; False if its reader has left (`| head`)."""
+def _show(report: Report, output: str) -> None:
+    """Print the report.
+
+    Raises:
+        ClusterError: it can't be written. A reader that has left (`| head`) has seen enough.
+    """
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    match output:
+        case "json":
+            text = as_json(report)
+        case "yaml":
+            text = as_yaml(report)
+        case _:
+            text = as_text(report, width, terminal and not os.environ.get("NO_COLOR"))
     try:
         print(text, flush=True)
     except OSError as error:
@@ -102,62 +135,76 @@ def _show(text: str) -> bool:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise ClusterError(f"the report can't be written: {error.strerror}") from error
-        return False
-    return True
 
 
-def _silent(_: Change | Failure) -> None:
-    """A dry run tells what it found in its plan."""
+def _cluster(options: Options, deadline: Deadline) -> tuple[Cluster, list[Failure]]:
+    """What the options say to work on, and a failure for each document that can't be read.
+
+    Each kind of cluster has dependencies that are slow to import and not needed by the others.
+    """
+    now = (lambda: options.now or datetime.now(UTC)) if options.now else None
+    if options.paths:
+        return _manifests(options, now)
+    if options.local:
+        return _folder(options, options.local, now)
+    return _live(options, deadline, now), []
 
 
-def _cluster(flags: argparse.Namespace, deadline: Deadline, unreadable: list[str]) -> Cluster:
-    """What the flags say to work on. Documents that can't be read are told in `unreadable`."""
-    now: Callable[[], datetime] | None = (lambda: flags.now) if flags.now else None
-    # Each kind of cluster has dependencies that are slow to import and not needed by the others.
-    source: Source
-    if flags.filename:
-        from cnat.manifests import files, snapshot
+def _manifests(
+    options: Options, now: Callable[[], datetime] | None
+) -> tuple[Cluster, list[Failure]]:
+    from cnat.manifests import files, snapshot
 
-        documents = [entry for path in flags.filename for entry in files.read(path)]
-        source = snapshot.Snapshot(
-            documents,
-            now or (lambda: datetime.now(UTC)),
-            namespace=flags.namespace,
-            selector=flags.selector,
-        )
-        unreadable += [str(problem) for problem in source.problems]
-        return Rehearsal(source, now)
-    if flags.local:
-        from cnat.local import store
+    documents = [entry for path in options.paths for entry in files.read(path)]
+    source = snapshot.Snapshot(
+        documents,
+        now or (lambda: datetime.now(UTC)),
+        namespace=options.namespace,
+        selector=options.selector,
+    )
+    return DryRun(source, now), [_invalid(problem) for problem in source.problems]
 
-        embedded = store.LocalCluster(
-            flags.local,
-            now=now or (lambda: datetime.now(UTC)),
-            namespace=flags.namespace,
-            selector=flags.selector,
-            page_size=flags.page_size,
-            dry_run=bool(flags.dry_run),
-        )
-        unreadable += [str(problem) for problem in embedded.problems]
-        return Rehearsal(embedded, now) if flags.dry_run else embedded
+
+def _folder(
+    options: Options, folder: str, now: Callable[[], datetime] | None
+) -> tuple[Cluster, list[Failure]]:
+    from cnat.local import store
+
+    cluster = store.LocalCluster(
+        folder,
+        now or (lambda: datetime.now(UTC)),
+        namespace=options.namespace,
+        selector=options.selector,
+        page_size=options.page_size,
+        dry_run=bool(options.dry_run),
+    )
+    invalid = [_invalid(problem) for problem in cluster.problems]
+    return (DryRun(cluster, now) if options.dry_run else cluster), invalid
+
+
+def _invalid(problem: object) -> Failure:
+    return Failure("", "", "read", "Invalid", str(problem))
+
+
+def _live(options: Options, deadline: Deadline, now: Callable[[], datetime] | None) -> Cluster:
     from cnat.cluster import live
 
     try:
-        connection = live.connect(flags.kubeconfig, flags.context, flags.concurrency)
+        connection = live.connect(options.kubeconfig, options.context, options.concurrency)
     except live.NotConfigured as error:
-        if flags.kubeconfig or flags.context:
+        if options.kubeconfig or options.context:
             raise UsageError(str(error)) from error
         raise
     cluster = live.LiveCluster(
         connection,
         deadline,
-        namespace=flags.namespace,
-        selector=flags.selector,
-        page_size=flags.page_size,
-        dry_run=flags.dry_run == "server",
+        namespace=options.namespace,
+        selector=options.selector,
+        page_size=options.page_size,
+        dry_run=options.dry_run == "server",
         now=now,
     )
-    return Rehearsal(cluster, now) if flags.dry_run == "client" else cluster
+    return DryRun(cluster, now) if options.dry_run == "client" else cluster
 
 
 def _verdict(error: Exception) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""The flags of the command: what they take, alone and together."""
+"""The options of the command: what they take, alone and together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
@@ -20,8 +21,46 @@ PROGRAM = "cnat-reconcile"
 _NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asks for.
+
+    Attributes:
+        dry_run: `client`, `server`, or None for a real pass; `client` wherever there are paths.
+        paths: manifests to plan from; "-" is standard input.
+        local: the folder to run on, instead of a cluster.
+        now: plan as of then, in UTC; None for the cluster's own time.
+        namespace: only its Ats; None for those of all.
+        selector: only Ats with such labels, in kubectl's syntax; None for all.
+        kubeconfig, context: as for kubectl.
+        concurrency: writes at once.
+        timeout, linger: seconds.
+        page_size: objects a list page.
+        shard: the share of the Ats to answer for.
+        output, log_format: the names of renderers.
+    """
+
+    dry_run: str | None
+    paths: tuple[str, ...]
+    local: str | None
+    now: datetime | None
+    namespace: str | None
+    selector: str | None
+    kubeconfig: str | None
+    context: str | None
+    concurrency: int
+    timeout: float
+    page_size: int
+    linger: float
+    shard: shard.Shard
+    output: str
+    log_format: str
+    verbose: bool
+    detailed_exitcode: bool
+
+
 class UsageError(Exception):
-    """Flags that make no sense, alone or together. The text says which, and what would."""
+    """Options that make no sense, alone or together. The text says which, and what would."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,8 +68,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The flags, made consistent: `dry_run` is set with -f, `namespace` is None for all.
+def parse(arguments: Sequence[str] | None) -> Options:
+    """The options, made consistent.
 
     Args:
         arguments: as in `sys.argv[1:]`, which is the default.
@@ -39,31 +78,33 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         UsageError: they aren't what the command takes.
         SystemExit: they ask for the help or the version, which have been printed.
     """
-    flags = _parser().parse_args(arguments)
-    _check_together(flags)
-    return flags
+    given = vars(_parser().parse_args(arguments))
+    paths = (*(given.pop("filename") or ()), *given.pop("path"))
+    if given.pop("all_namespaces"):
+        given["namespace"] = None
+    asked = given.pop("dry_run")
+    options = Options(paths=paths, dry_run="client" if paths else asked, **given)
+    _check(options, asked)
+    return options
 
 
-def _check_together(flags: argparse.Namespace) -> None:
-    offline = bool(flags.filename)
-    if offline and flags.local:
+def _check(options: Options, asked: str | None) -> None:
+    """Raises UsageError where options don't go together; `asked` is --dry-run as it was given."""
+    offline = bool(options.paths)
+    if offline and options.local:
         raise UsageError("-f plans from manifests and --local runs on a folder: give one of them")
-    if (offline or flags.local) and (flags.kubeconfig or flags.context):
+    if (offline or options.local) and (options.kubeconfig or options.context):
         raise UsageError("--kubeconfig and --context name a cluster; -f and --local use none")
-    if (offline or flags.local) and flags.dry_run == "server":
+    if (offline or options.local) and asked == "server":
         raise UsageError("--dry-run=server asks an API server; with -f and --local there is none")
-    if offline:
-        flags.dry_run = "client"
-    if flags.now and not (flags.dry_run or flags.local):
+    if options.now and not (options.dry_run or options.local):
         raise UsageError("--now is for planning: add --dry-run (or use --local)")
-    if flags.detailed_exitcode and not flags.dry_run:
+    if options.detailed_exitcode and not options.dry_run:
         raise UsageError("--detailed-exitcode tells about a plan: add --dry-run")
-    if flags.linger and (flags.dry_run or flags.now):
+    if options.linger and (options.dry_run or options.now):
         raise UsageError(
             "--linger waits for instants to come; it makes no sense with --dry-run, -f or --now"
         )
-    if flags.all_namespaces:
-        flags.namespace = None
 
 
 def _positive(text: str) -> int:
@@ -114,10 +155,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=PROGRAM,
         description="Start the Ats that are due, record the outcome of those that ran, and exit.",
-        epilog="Exit codes: 0 converged; 1 something failed, the rest was done; 2 changes pending "
-        "(with --detailed-exitcode); 64 bad usage; 69 API server not reachable; 77 not permitted.",
+        epilog="Exit codes: 0 converged, and what cannot start has it in its status; 1 the pass "
+        "failed somewhere, or a dry run found what cannot start; 2 changes pending (with "
+        "--detailed-exitcode); 64 bad usage; 69 API server not reachable; 77 not permitted.",
         allow_abbrev=False,
     )
+    parser.add_argument("path", nargs="*", metavar="PATH", help="the same as -f PATH")
     parser.add_argument("--version", action="version", version=f"cnat {__version__}")
 
     mode = parser.add_argument_group("what to do")

@@ -11,7 +11,7 @@ from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
 
 
-class Rehearsal:
+class DryRun:
     """A `cnat.cluster.protocol.Cluster` that reads from `source` and writes nowhere.
 
     Every write succeeds, as far as can be told without asking a server.

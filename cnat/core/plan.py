@@ -40,6 +40,8 @@ class Seen:
         checked: its Pod was sent as a dry run in this pass; `refusal` has the answer, None for
             accepted. A refused start sets both as well.
         absent: names of Pods that this pass asked for and that aren't there, or aren't ours.
+        asks_server: what would refuse the Pod can be heard. Where it can't (a dry run without
+            the server), the answer that is on record stands.
     """
 
     at: At
@@ -47,6 +49,7 @@ class Seen:
     checked: bool = False
     refusal: Refusal | None = None
     absent: frozenset[str] = frozenset()
+    asks_server: bool = True
 
 
 @dataclass(frozen=True)
@@ -216,10 +219,10 @@ def _arm(now: datetime, seen: Seen, instant: datetime) -> Action | None:
     armed = status.armed(at, instant, now)
     if at.has_status(armed):
         return None
+    if refusal := _refusal(seen):
+        return _refused(now, at, instant, refusal)
     if not seen.checked:
         return Preflight(at, pod.build(at, instant))
-    if seen.refusal:
-        return _refused(now, at, instant, seen.refusal)
     return UpdateStatus(at, armed)
 
 
@@ -227,9 +230,18 @@ def _start(now: datetime, seen: Seen, instant: datetime) -> Action | None:
     at = seen.at
     if _too_late(now, at, instant):
         return _differing(at, status.missed(at, instant, now))
-    if seen.refusal:
-        return _refused(now, at, instant, seen.refusal)
+    if refusal := _refusal(seen):
+        return _refused(now, at, instant, refusal)
     return CreatePod(at, pod.build(at, instant))
+
+
+def _refusal(seen: Seen) -> Refusal | None:
+    """What refuses the Pod: as this pass has heard it, or as it is on record for this spec."""
+    status = seen.at.status
+    on_record = status.run and status.cannot_start
+    if seen.asks_server or not on_record or status.observed_generation != seen.at.generation:
+        return seen.refusal
+    return Refusal(status.run.reason, status.run.message) if status.run else None
 
 
 def _refused(now: datetime, at: At, instant: datetime, refusal: Refusal) -> UpdateStatus | None:

@@ -8,7 +8,10 @@ from cnat.cluster.protocol import Cluster, ClusterError, Rejected, Unanswered
 from cnat.core import api, events, plan, pod
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
+from cnat.core.outcome import STARTING
 from cnat.core.plan import Refusal, Seen
+from cnat.core.record import Run
+from cnat.core.schedule import rfc3339
 
 # Answers that judge this Pod: validation, admission, quota. A webhook that can't be called shows
 # as 500 InternalError (admissionregistration.k8s.io/v1, failurePolicy: Fail).
@@ -113,7 +116,7 @@ def read_again(cluster: Cluster, seen: Seen, recent_seconds: float) -> Seen:
             pods = (*pods, found)
     fresh = get_at(cluster, at)
     if fresh.generation != at.generation:  # What was heard about it was about another spec.
-        return Seen(fresh, pods, absent=seen.absent)
+        return replace(seen, at=fresh, pods=pods, checked=False, refusal=None)
     return replace(seen, at=fresh, pods=pods)
 
 
@@ -183,11 +186,15 @@ def _update_status(cluster: Cluster, action: plan.UpdateStatus, seen: Seen) -> D
             "release than this program; apply kustomize/crd of this release"
         )
     event = events.of_change(action.at, status, cluster.now())
-    document = status.document()
-    detail = document.get("reason", "")
-    if status.phase == "Pending" and not detail:
-        detail = f"due {document['scheduledTime']}"
-    return Done(replace(seen, at=written), Written(status.phase, detail), event)
+    return Done(replace(seen, at=written), Written(status.phase, _detail(status.run)), event)
+
+
+def _detail(run: Run | None) -> str:
+    if run is None or run.reason in STARTING:
+        return ""
+    if run.phase == "Pending" and run.instant and not run.reason:
+        return f"due {rfc3339(run.instant)}"
+    return run.reason
 
 
 def _delete_pod(cluster: Cluster, action: plan.DeletePod, seen: Seen) -> Done:

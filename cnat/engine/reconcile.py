@@ -28,12 +28,15 @@ class Settings:
         every_at: no selector leaves Ats out. Only then does a missing At mean that its Pods are
             orphans.
         shard: the share of the Ats that this pass answers for.
+        asks_server: what the API server would say to a Pod can be heard. Where it can't (a dry
+            run by the client alone), the answer that is on record stands.
     """
 
     concurrency: int = 16
     linger: float = 0.0
     every_at: bool = True
     shard: Shard = field(default_factory=Shard)
+    asks_server: bool = True
 
 
 _DEFAULTS = Settings()
@@ -81,7 +84,8 @@ def reconcile(
                     its_pods = pods.pop((at.namespace, at.uid), ())
                     # One that lost its owner is not ours to touch while the At is there.
                     owned = tuple(pod for pod in its_pods if pod.at_uid)
-                    workers.add(Task(Seen(at, owned), read_at))
+                    seen = Seen(at, owned, asks_server=settings.asks_server)
+                    workers.add(Task(seen, read_at))
     except ClusterError as error:
         if not results.ats:
             raise

@@ -243,7 +243,7 @@ class LocalCluster:
         if self.problems:
             return
         objects = self._folder.objects()
-        owners = {None, *(At(each).uid for each in objects if files.is_at(each))}
+        owners = {"", *(At(each).uid for each in objects if files.is_at(each))}
         for each in objects:
             orphaned = files.is_pod(each) and Pod.of(each).at_uid not in owners
             if orphaned or admission.gone(each):

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
-from cnat.cluster.dry_run import Rehearsal
+from cnat.cluster.dry_run import DryRun
 from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core import api
 from cnat.core.fields import Manifest, moment
@@ -103,8 +103,8 @@ class Objects:
             raise Rejected(404, "NotFound", f"{kind.__name__} {name!r} not found") from None
 
 
-class FakeCluster(Rehearsal):
-    """Answers as a rehearsal does, keeps what was written, and notes what was asked.
+class FakeCluster(DryRun):
+    """Answers as a dry run does, keeps what was written, and notes what was asked.
 
     A status that the CRD's schema wouldn't have raises jsonschema.ValidationError.
 

@@ -22,12 +22,12 @@ def shown(
 def test_the_demo_shows_each_step_of_the_first_sample_in_its_order(shown: str) -> None:
     story = [
         'schedule: "2023-05-21T02:00:00Z"',
-        "would create 1 pod, would set 1 status (dry run: nothing was changed)",
-        "created 1 pod, set 1 status",
+        "1 start, 1 status change (dry run: nothing was changed)",
+        "1 start, 1 status change",
         "cnat.programming-kubernetes.info/outcome",
         "$ cd / && bin/bash -c ",
         "\nHello, Shanghai!\n",
-        "released 1 pod, set 1 status",
+        "1 status change, 1 release",
         "phase: Succeeded",
         "exitCode: 0",
         "nothing to do",

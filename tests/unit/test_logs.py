@@ -60,7 +60,7 @@ def test_what_concerns_no_single_at_names_none(capsys: pytest.CaptureFixture[str
 
 def test_what_is_wrong_with_the_command_has_no_time(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("text", verbose=False)
-    logs.complain("cnat-reconcile: 100 % wrong")
+    logs.error("cnat-reconcile: 100 % wrong")
     assert lines(capsys) == ["cnat-reconcile: 100 % wrong"]
 
 
@@ -110,7 +110,7 @@ def test_what_is_wrong_with_the_command_is_an_object_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("json", verbose=False)
-    logs.complain("cnat-reconcile: no")
+    logs.error("cnat-reconcile: no")
     assert as_json(capsys) == {"level": "error", "message": "cnat-reconcile: no"}
 
 

@@ -518,6 +518,18 @@ def test_what_does_not_wait_is_armed_for_nothing(other: dict[str, Any]) -> None:
     assert plan.armed_for(at(status=other)) is None
 
 
+@pytest.mark.parametrize("now", [INSTANT - HOUR, INSTANT], ids=["before", "at the instant"])
+def test_where_no_server_is_asked_the_refusal_on_record_stands(now: datetime) -> None:
+    stalled = status.stalled(AT, INSTANT, INSTANT, "PreflightRejected", "no").document()
+    assert next_action(now, Seen(at(status=stalled), asks_server=False)) is None
+
+
+def test_a_refusal_of_another_spec_says_nothing_of_this() -> None:
+    stalled = status.stalled(AT, INSTANT, INSTANT, "PreflightRejected", "no").document()
+    edited = at(status=stalled, metadata={"generation": 2})
+    assert isinstance(next_action(INSTANT, Seen(edited, asks_server=False)), CreatePod)
+
+
 def test_only_what_is_stalled_cannot_start() -> None:
     stalled = status.stalled(AT, INSTANT, INSTANT, "PreflightRejected", "no").document()
     assert at(status=stalled).status.cannot_start

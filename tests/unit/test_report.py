@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import yaml
 
-from cnat.cli.report import Report
+from cnat.cli.report.document import as_json, as_yaml
+from cnat.cli.report.model import Report
+from cnat.cli.report.text import as_text
 from cnat.engine.results import Change, Failure, Results
 from tests.support.factories import INSTANT
 
@@ -17,11 +20,13 @@ RECORDED = Change("set status", "b", "cnrex", "Running", "", 0.1)
 RELEASED = Change("release pod", "a", "longer-name", "longer-name-12345678", "", 0.1)
 DELETED = Change("delete pod", "a", "longer-name", "longer-name-12345678", "", 0.1)
 FAILURE = Failure("a", "bad", "start", "PreflightRejected", "exceeded\nquota")
+REFUSED = replace(FAILURE, on_record=True)
+INVALID = Failure("", "", "read", "Invalid", "typo.yaml, document 1: is not YAML")
 NOW = INSTANT + timedelta(microseconds=250_000)
 
 
 def text(results: Results, dry_run: str | None = "client", width: int | None = None) -> list[str]:
-    return Report(results, NOW, dry_run).render("text", width, colour=False).splitlines()
+    return as_text(Report(results, NOW, dry_run), width, colour=False).splitlines()
 
 
 # The plan
@@ -38,8 +43,8 @@ def test_a_plan_is_a_table_by_object_with_failures_last() -> None:
         "a          bad          FAILED       PreflightRejected     exceeded quota",
         "",
         (
-            "3 Ats as of 2023-05-21T02:00:00Z: would create 1 pod, would delete 1 pod, "
-            "would release 1 pod, would set 1 status, 1 failed (dry run: nothing was changed)"
+            "3 Ats as of 2023-05-21T02:00:00Z: 1 start, 1 status change, 1 release, 1 deletion, "
+            "1 failed (dry run: nothing was changed)"
         ),
     ]
 
@@ -65,8 +70,8 @@ def test_however_narrow_the_terminal_some_detail_is_left() -> None:
 
 def test_colours_mark_the_actions_and_nothing_else() -> None:
     results = Results(1, [CREATED, RELEASED, RECORDED, DELETED], [FAILURE])
-    plain = Report(results, NOW, "client").render("text", None, colour=False)
-    coloured = Report(results, NOW, "client").render("text", None, colour=True)
+    plain = as_text(Report(results, NOW, "client"), None, colour=False)
+    coloured = as_text(Report(results, NOW, "client"), None, colour=True)
     assert "\033" not in plain
     marked = [line for line in coloured.splitlines() if "\033[" in line]
     assert len(marked) == 5
@@ -92,18 +97,22 @@ def test_no_text_from_the_cluster_commands_the_terminal() -> None:
         (Results(1), "1 At as of 2023-05-21T02:00:00Z: nothing to do"),
         (
             Results(2, [CREATED, CREATED, RECORDED, RECORDED]),
-            "2 Ats as of 2023-05-21T02:00:00Z: created 2 pods, set 2 statuses",
+            "2 Ats as of 2023-05-21T02:00:00Z: 2 starts, 2 status changes",
         ),
         (
             Results(2, [RELEASED, DELETED]),
-            "2 Ats as of 2023-05-21T02:00:00Z: deleted 1 pod, released 1 pod",
+            "2 Ats as of 2023-05-21T02:00:00Z: 1 release, 1 deletion",
         ),
         (
-            Results(9, [], [FAILURE], left=2, deferred=3),
+            Results(9, [], [FAILURE], conflicts=2, deferred=3),
             (
-                "9 Ats as of 2023-05-21T02:00:00Z: nothing to do, 1 failed, 2 changed by somebody "
+                "9 Ats as of 2023-05-21T02:00:00Z: 1 failed, 2 changed by somebody "
                 "else meanwhile, left to the next pass, 3 deferred to the next pass, out of time"
             ),
+        ),
+        (
+            Results(9, [], [REFUSED, INVALID]),
+            "9 Ats as of 2023-05-21T02:00:00Z: 1 cannot start, 1 invalid",
         ),
     ],
 )
@@ -116,15 +125,21 @@ def test_a_pass_is_summed_up_in_one_line(results: Results, summary: str) -> None
     [
         (Results(1), False),
         (Results(1, [CREATED]), False),
-        (Results(1, left=1), False),
+        (Results(1, conflicts=1), False),
         (Results(1, deferred=1), True),
         (Results(1, [], [FAILURE]), True),
+        (Results(1, [], [REFUSED]), False),
+        (Results(1, [], [REFUSED, FAILURE]), True),
     ],
 )
 def test_a_pass_has_failed_if_something_is_not_as_it_should_be(
     results: Results, failed: bool
 ) -> None:
     assert Report(results, NOW, None).failed is failed
+
+
+def test_a_dry_run_asks_whether_anything_cannot_start() -> None:
+    assert Report(Results(1, [], [REFUSED]), NOW, "client").failed
 
 
 # For machines
@@ -150,30 +165,25 @@ DOCUMENT = {
             "action": "start",
             "reason": "PreflightRejected",
             "message": "exceeded\nquota",
+            "onRecord": False,
         }
     ],
-    "left": 1,
+    "conflicts": 1,
     "deferred": 0,
 }
-RESULTS = Results(2, [CREATED], [FAILURE], left=1)
+RESULTS = Results(2, [CREATED], [FAILURE], conflicts=1)
 
 
 def test_as_json() -> None:
-    assert json.loads(Report(RESULTS, NOW, "client").render("json", None, False)) == DOCUMENT
+    assert json.loads(as_json(Report(RESULTS, NOW, "client"))) == DOCUMENT
 
 
 def test_as_yaml() -> None:
-    rendered = Report(RESULTS, NOW, "client").render("yaml", None, False)
+    rendered = as_yaml(Report(RESULTS, NOW, "client"))
     assert yaml.safe_load(rendered) == DOCUMENT
     assert rendered.startswith("asOf:")
 
 
 def test_a_real_pass_is_no_dry_run() -> None:
-    document = json.loads(Report(RESULTS, NOW, None).render("json", None, False))
+    document = json.loads(as_json(Report(RESULTS, NOW, None)))
     assert document["dryRun"] is None
-
-
-@pytest.mark.parametrize("output", ["json", "yaml"])
-def test_machines_get_neither_colours_nor_cuts(output: str) -> None:
-    report = Report(RESULTS, NOW, "client")
-    assert report.render(output, 10, True) == report.render(output, None, False)

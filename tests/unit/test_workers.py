@@ -179,7 +179,7 @@ def test_a_change_says_what_to_what_and_why() -> None:
     assert (recorded.action, recorded.target, recorded.detail) == (
         "set status",
         "Running",
-        "NotScheduled",
+        "",
     )
     assert min(created.seconds, recorded.seconds) >= 0.0
 
