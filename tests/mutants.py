@@ -139,8 +139,9 @@ MUTANTS = [
         "a Pod is released before its outcome is recorded",
         "core/plan",
         "        if record is None:\n            continue\n",
-        "        if record is None and its_pod.has_finalizer:\n            return ReleasePod(its_pod)\n"
-        "        if record is None:\n            continue\n",
+        "        if record is None:\n"
+        "            if its_pod.has_finalizer:\n                return ReleasePod(its_pod)\n"
+        "            continue\n",
         f"{_ONCE}/test_hostile_pods.py::test_a_pod_deleted_while_running_is_waited_for",
     ),
     Mutant(

@@ -265,12 +265,12 @@ def _condition(status: Manifest, kind: str) -> PodCondition:
 
 def _containers(spec: Manifest, status: Manifest) -> list[Container]:
     sidecars = {
-        each.get("name")
+        str(each.get("name"))
         for each in _maps(spec.get("initContainers"))
         if each.get("restartPolicy") == "Always"
     }
     entries = [entry for key in _CONTAINER_STATUSES for entry in _maps(status.get(key))]
-    entries.sort(key=lambda entry: entry.get("name") in sidecars)
+    entries.sort(key=lambda entry: str(entry.get("name")) in sidecars)
     containers = [_container(entry) for entry in entries]
     return [each for each in containers if each.waiting or each.restarts or _failed(each.ended)]
 
