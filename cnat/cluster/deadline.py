@@ -14,15 +14,15 @@ class Deadline:
     It takes no lock: a signal handler may call `expire` at any point of any other method.
     """
 
-    def __init__(self, seconds: float, whole: Deadline | None = None) -> None:
+    def __init__(self, seconds: float, parent: Deadline | None = None) -> None:
         self._at = time.monotonic() + seconds
         self._expired = False
-        self._whole = whole
+        self._parent = parent
 
     @property
     def remaining(self) -> float:
         """Seconds left, 0.0 when it has passed."""
-        if self._expired or (self._whole and self._whole.passed):
+        if self._expired or (self._parent and self._parent.passed):
             return 0.0
         return max(0.0, self._at - time.monotonic())
 
@@ -44,8 +44,8 @@ class Deadline:
 
     def sleep(self, seconds: float) -> None:
         """Sleep that long, or until it has passed."""
-        if self._whole:
-            self._whole.sleep(min(seconds, self.remaining))
+        if self._parent:
+            self._parent.sleep(min(seconds, self.remaining))
             return
         end = time.monotonic() + seconds
         while (left := min(end - time.monotonic(), self.remaining)) > 0.0:

@@ -153,7 +153,7 @@ class Pod:
 
     Attributes:
         at_uid, at_name: of the At that is its controller; "" if none is.
-        left_by: uid of the At that a Pod was made for that has no controller any more
+        orphan_of: uid of the At that a Pod was made for that has no controller any more
             (`kubectl delete at --cascade=orphan` takes the owner away and leaves the rest).
         scheduled_time: the instant of its run, by the annotation.
         created: when it was.
@@ -173,7 +173,7 @@ class Pod:
     resource_version: str
     at_uid: str
     at_name: str
-    left_by: str
+    orphan_of: str
     scheduled_time: datetime | None
     created: datetime | None
     deleted: datetime | None
@@ -213,7 +213,7 @@ class Pod:
             resource_version=str(metadata.get("resourceVersion", "")),
             at_uid=str(at.get("uid", "")),
             at_name=str(at.get("name") or labels.get(AT_NAME, "")),
-            left_by=str(labels.get(AT_UID, "")) if orphaned else "",
+            orphan_of=str(labels.get(AT_UID, "")) if orphaned else "",
             scheduled_time=moment(_map(metadata.get("annotations")).get(SCHEDULED_TIME)),
             created=moment(metadata.get("creationTimestamp")),
             deleted=deleted,

@@ -20,7 +20,7 @@ from cnat.core.schedule import ScheduleError
 # A Pod isn't deleted by us, nor let go of when somebody else has deleted it, until it is so old. A
 # pass that was held up between its lists and its create (by the network, by retries, by a frozen
 # machine) then finds the name taken, however soon the run ended and was recorded.
-HELD_SECONDS = 60.0
+MIN_POD_AGE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _clean_up(now: datetime, seen: Seen) -> Action | None:
         run = seen.at.status.ended_run(instant)
         if run is None:
             continue
-        if its_pod.deleted and not _name_may_go(now, its_pod):
+        if its_pod.deleted and not _name_may_become_free(now, its_pod):
             continue
         if its_pod.has_finalizer:
             return ReleasePod(seen.at, its_pod)
@@ -181,15 +181,15 @@ def _clean_up(now: datetime, seen: Seen) -> Action | None:
         completion = run.completion or its_pod.finished
         if ttl is None or completion is None or its_pod.deleted:
             continue
-        if now - completion >= timedelta(seconds=ttl) and _name_may_go(now, its_pod):
+        if now - completion >= timedelta(seconds=ttl) and _name_may_become_free(now, its_pod):
             return DeletePod(seen.at, its_pod)
     return None
 
 
-def _name_may_go(now: datetime, its_pod: Pod) -> bool:
+def _name_may_become_free(now: datetime, its_pod: Pod) -> bool:
     """Whether no pass can still be about to create this Pod, so that its name may become free."""
     created = its_pod.created
-    return created is None or (now - created).total_seconds() >= HELD_SECONDS
+    return created is None or (now - created).total_seconds() >= MIN_POD_AGE_SECONDS
 
 
 def _arm_or_start(now: datetime, seen: Seen) -> Action | None:

@@ -36,6 +36,14 @@ class Conflict(Exception):
     """Somebody else has written or deleted the object since it was read."""
 
 
+class QuotaConflict(Conflict):
+    """Other Pods were charged to the namespace's ResourceQuota at the same time.
+
+    The API server has tried a few times by itself (k8s.io/apiserver, admission plugin
+    resourcequota). That says nothing about this Pod, which the quota may well have room for.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What is told of a write that took effect: the Pod or phase concerned, and more about it."""
@@ -232,6 +240,8 @@ def _refused(
         return replace(seen, checked=True, refusal=Refusal("PodNameTaken", message))
     if _NAMESPACE_TERMINATING in error.causes:  # And the At goes with it.
         raise Conflict(str(error)) from error
+    if (error.code, error.reason) == (409, "Conflict"):
+        raise QuotaConflict(str(error)) from error
     if error.code not in _ABOUT_THE_POD and _DENIED not in error.message:
         raise error
     return replace(seen, checked=True, refusal=Refusal(reason, error.message))

@@ -104,7 +104,7 @@ def _list_pods(cluster: Cluster, shard: Shard) -> dict[_Owner, tuple[Pod, ...]]:
     pods: dict[_Owner, tuple[Pod, ...]] = {}
     for page in cluster.pods():
         for pod in map(Pod.of, page):
-            uid = pod.at_uid or pod.left_by
+            uid = pod.at_uid or pod.orphan_of
             if uid and uid in shard:
                 owner = pod.namespace, uid
                 pods[owner] = (*pods.get(owner, ()), pod)

@@ -18,14 +18,14 @@ from cnat.core.fields import Malformed, Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.plan import Seen
 from cnat.engine import actions
-from cnat.engine.actions import Conflict
+from cnat.engine.actions import Conflict, QuotaConflict
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.work_queue import Order, WorkQueue
 
 # When Pods were listed longer ago than this, Pod and At are read again before a Pod is created.
 # With the 38 s that a create may then take (cnat.cluster.transport) it stays below
-# plan.HELD_SECONDS. So if another pass has started the run since, its Pod has the name still and
-# this create fails; if before, its Pod or its record was there to be seen.
+# plan.MIN_POD_AGE_SECONDS. So if another pass has started the run since, its Pod still has the
+# name and this create fails; if before, its Pod or its record was there to be seen.
 RECENT_SECONDS = 20.0
 # How often, in one pass, an At is read again because somebody else wrote it.
 _CONFLICTS = 3
@@ -176,8 +176,8 @@ class Workers:
                 return
             step = actions.NAMES[type(action)]
             done = actions.perform(self._cluster, action, task.seen)
-        except Conflict:
-            self._resolve(task)
+        except Conflict as conflict:
+            self._resolve(task, conflict)
         except OutOfTime:
             self._defer()
         except ClusterError as error:
@@ -230,13 +230,17 @@ class Workers:
         else:
             self.add(after)
 
-    def _resolve(self, task: Task) -> None:
-        """Somebody else wrote the At or its Pod: look at the At once more, a few times."""
+    def _resolve(self, task: Task, conflict: Conflict) -> None:
+        """Somebody else came in between: look at the At once more, a few times.
+
+        With the same At the same would come of it, but for a quota that others used as well.
+        """
         at = task.seen.at
         try:
             if task.conflicts < _CONFLICTS:
                 fresh = replace(task.seen, at=actions.get_at(self._cluster, at))
-                if fresh.at.resource_version != at.resource_version:
+                changed = fresh.at.resource_version != at.resource_version
+                if changed or isinstance(conflict, QuotaConflict):
                     self.add(replace(task, seen=fresh, conflicts=task.conflicts + 1))
                     return
         except Conflict:

@@ -51,14 +51,14 @@ class Limits:
     """The flags of a pass that matter here, and what no flag can set.
 
     Attributes:
-        held: see `cnat.core.plan.HELD_SECONDS`; 0 where all happens in a moment.
+        min_pod_age: see `cnat.core.plan.MIN_POD_AGE_SECONDS`; 0 where all happens in a moment.
     """
 
     concurrency: int = 1
     page_size: int = 6
     timeout: float = 20.0
     patience: float | None = None
-    held: float | None = 0.0
+    min_pod_age: float | None = 0.0
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def one(
             f"--timeout={limits.timeout}",
             shift=shift,
             patience=limits.patience,
-            held=limits.held,
+            min_pod_age=limits.min_pod_age,
         )
         session.victim.set_result(run.pid)
         ended = run.wait()

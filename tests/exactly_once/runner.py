@@ -79,14 +79,14 @@ class Runner:
         *arguments: str,
         shift: float = 0.0,
         patience: float | None = None,
-        held: float | None = None,
+        min_pod_age: float | None = None,
     ) -> Run:
         """Start `cnat-reconcile` with these arguments.
 
         Args:
             shift: how far its clock is ahead of the true time, in seconds.
             patience: seconds that it waits for an answer at most; None for as long as ever.
-            held: seconds for which a Pod keeps its finalizer; None for as long as ever.
+            min_pod_age: see `cnat.core.plan.MIN_POD_AGE_SECONDS`; None for what it always is.
         """
         handle, output = tempfile.mkstemp(dir=self._directory, suffix=".output")
         os.close(handle)
@@ -96,7 +96,7 @@ class Runner:
             "arguments": arguments,
             "shift": shift,
             "patience": patience,
-            "held": held,
+            "min_pod_age": min_pod_age,
             "output": output,
         }
         connection.sendall(json.dumps(request).encode() + b"\n")
@@ -154,8 +154,8 @@ def _become(request: dict[str, Any]) -> NoReturn:
         if shift := request["shift"]:
             true_time = time.time
             time.time = lambda: true_time() + shift
-        if request["held"] is not None:
-            plan.HELD_SECONDS = request["held"]
+        if request["min_pod_age"] is not None:
+            plan.MIN_POD_AGE_SECONDS = request["min_pod_age"]
         if patience := request["patience"]:
             _make_impatient(patience)
         code = main.main(request["arguments"])

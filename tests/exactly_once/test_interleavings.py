@@ -9,7 +9,7 @@ import pytest
 
 from cnat.cluster import transport
 from cnat.core.objects import Pod
-from cnat.core.plan import HELD_SECONDS
+from cnat.core.plan import MIN_POD_AGE_SECONDS
 from cnat.engine.workers import RECENT_SECONDS
 from tests.exactly_once.counted import CountedSandbox, poll
 from tests.exactly_once.interceptor import nobody
@@ -23,7 +23,7 @@ from tests.support.sandbox import RealSandbox, at
 CREATE_SECONDS = 2 * transport.WRITE_TIMEOUT
 
 
-@pytest.mark.parametrize("seconds", [0.0, 10.0, RECENT_SECONDS, HELD_SECONDS, 3600.0])
+@pytest.mark.parametrize("seconds", [0.0, 10.0, RECENT_SECONDS, MIN_POD_AGE_SECONDS, 3600.0])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
     timed: TimedSandbox, when: str, seconds: float
@@ -67,7 +67,7 @@ def test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held(
 
 def test_the_times_add_up() -> None:
     """A create is over before the Pod that it may repeat can be gone, a second being rounded."""
-    assert RECENT_SECONDS + CREATE_SECONDS + 1.0 < HELD_SECONDS
+    assert RECENT_SECONDS + CREATE_SECONDS + 1.0 < MIN_POD_AGE_SECONDS
 
 
 def test_a_deleted_pod_keeps_its_name_for_a_minute(counted: CountedSandbox) -> None:
@@ -83,7 +83,7 @@ def test_a_create_that_arrives_when_its_run_has_come_and_gone_starts_nothing(
 ) -> None:
     """By processes: one's create is on its way while others see the whole run."""
     assert isinstance(real.sandbox, RealSandbox)
-    namespace, limits = real.sandbox.namespace, Limits(held=None)
+    namespace, limits = real.sandbox.namespace, Limits(min_pod_age=None)
     real.sandbox.apply(at(ttlSecondsAfterFinished=0))
     with cluster.proxy.session(Strike(Fault.LATE, 1, "create pods")) as session:
         straggler = cluster.runner.start(

@@ -54,5 +54,5 @@ class TimedSandbox:
             self.sandbox.set_pod_status(pod["metadata"]["name"], {"phase": "Succeeded"})
         self.clock.go_on(seconds)
         self.one_pass()
-        if seconds >= plan.HELD_SECONDS:
+        if seconds >= plan.MIN_POD_AGE_SECONDS:
             assert self.sandbox.pods() == [], "nothing was cleaned up"

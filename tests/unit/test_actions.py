@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from cnat.core.fields import Manifest
 from cnat.core.objects import At
 from cnat.core.plan import Seen
 from cnat.engine import actions
-from tests.support.factories import INSTANT, at
+from tests.support.factories import INSTANT, at, foreign_pod, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 
 OWNER = at()
@@ -61,10 +62,10 @@ def test_what_is_in_the_way_but_cannot_be_looked_at_is_not_judged() -> None:
         actions.perform(cluster, CREATE, Seen(OWNER))
 
 
-def test_a_conflict_over_quota_is_about_the_pod() -> None:
+def test_a_conflict_over_quota_is_not_about_the_pod() -> None:
     conflict = Rejected(409, "Conflict", "the quota has been modified")
-    done = actions.perform(answering(conflict, "create pod"), CREATE, Seen(OWNER))
-    assert done.seen.refusal == plan.Refusal("StartRejected", "the quota has been modified")
+    with pytest.raises(actions.QuotaConflict):
+        actions.perform(answering(conflict, "create pod"), CREATE, Seen(OWNER))
 
 
 def test_a_pod_that_cannot_be_asked_for_is_not_absent() -> None:
@@ -91,3 +92,30 @@ def test_a_refused_status_is_an_error_unless_somebody_else_was_faster() -> None:
     overtaken = answering(Rejected(409, "Conflict", "modified"), "set status")
     with pytest.raises(actions.Conflict):
         actions.perform(overtaken, armed, Seen(OWNER))
+
+
+# Reading again
+
+
+HOUR = timedelta(hours=1)
+
+
+def read_again(objects: Objects, seen: Seen) -> Seen:
+    return actions.read_again(FakeCluster(objects), seen, recent_seconds=20.0)
+
+
+def test_a_foreign_pod_under_the_name_of_the_run_is_not_the_runs() -> None:
+    objects = Objects([OWNER, foreign_pod(NAME)], now=INSTANT + HOUR)
+    assert read_again(objects, Seen(OWNER)).pods == ()
+
+
+def test_the_pod_of_the_run_is_found_though_it_was_not_listed() -> None:
+    objects = Objects([OWNER], now=INSTANT + HOUR, unlisted=[pod_of(OWNER)])
+    assert [each.name for each in read_again(objects, Seen(OWNER)).pods] == [NAME]
+
+
+def test_what_was_heard_of_one_spec_is_not_taken_for_the_next() -> None:
+    edited = at(metadata={"generation": 2})
+    seen = Seen(OWNER, checked=True, refusal=plan.Refusal("PreflightRejected", "no such image"))
+    fresh = read_again(Objects([edited]), seen)
+    assert (fresh.checked, fresh.refusal) == (False, None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Rejected, Unreachable
 from cnat.core import api
@@ -14,7 +16,8 @@ from cnat.core.objects import At
 from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.shard import Shard
-from tests.support.factories import SUCCEEDED, at, pod_of
+from cnat.engine.workers import RECENT_SECONDS
+from tests.support.factories import INSTANT, SUCCEEDED, at, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 
 OWNER = at()
@@ -65,6 +68,20 @@ def test_pods_are_listed_before_ats_and_nothing_is_written_before_both() -> None
         ("list", "ats"),
         ("create pod", POD.name),
     ]
+
+
+def test_what_was_listed_counts_as_old_as_the_list_of_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = [0.0]
+    monkeypatch.setattr(boot_clock, "now", lambda: passed[0])
+
+    class Slow(FakeCluster):
+        def pods(self) -> Iterator[list[Manifest]]:
+            yield from super().pods()
+            passed[0] += RECENT_SECONDS + 1.0
+
+    cluster = Slow(Objects([OWNER], now=INSTANT + timedelta(hours=1)))
+    reconcile(cluster, Deadline(1e6), Settings(concurrency=1))
+    assert cluster.calls[:2] == [("get pod", POD.name), ("get at", "cnrex")]
 
 
 def test_each_at_is_counted_and_planned_with_its_own_pods() -> None:

@@ -466,6 +466,56 @@ def test_an_at_recreated_meanwhile_is_another() -> None:
     assert (results.conflicts, results.failures) == (1, [])
 
 
+def test_an_at_whose_second_reading_takes_long_is_read_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = due(hours=1)
+    cluster = FakeCluster(Objects([owner], now=NOW))
+    passed = [0.0]
+    monkeypatch.setattr(boot_clock, "now", lambda: passed[0])
+
+    def slow(verb: str, _: str) -> None:
+        if verb == "get at" and passed[0] == 0.0:
+            passed[0] = 45.0
+
+    cluster.fail = slow
+    applied(cluster, age=OLD)
+    name = pod_name(owner)
+    again = [("get pod", name), ("get at", "cnrex")]
+    assert cluster.calls[:5] == [*again, *again, ("create pod", name)]
+
+
+def test_an_at_whose_starting_deadline_passes_while_it_waits_for_its_turn_does_not_start() -> None:
+    cluster = FakeCluster(Objects([due(startingDeadlineSeconds=5)], now=NOW))
+    workers = workers_on(cluster)
+    (ats,) = cluster.ats()
+    workers.add(Task(Seen(At(ats[0])), boot_clock.now()))
+    cluster.objects.time += timedelta(seconds=20)
+    workers.run()
+    assert "create pod" not in [verb for verb, _ in cluster.calls]
+    assert At(cluster.objects.at("default", "cnrex")).status.phase == "Missed"
+
+
+def test_a_start_that_others_came_before_at_the_quota_is_tried_again_at_once() -> None:
+    owner = due()
+    cluster = FakeCluster(Objects([owner], now=NOW))
+    conflicts = [Rejected(409, "Conflict", "the quota has been modified")] * 2
+    cluster.fail = lambda verb, _: conflicts.pop() if verb == "create pod" and conflicts else None
+    results = applied(cluster)
+    assert (results.conflicts, results.failures) == (0, [])
+    assert At(cluster.objects.at("default", "cnrex")).status.phase == "Running"
+
+
+def test_a_quota_that_others_keep_using_is_left_to_the_next_pass() -> None:
+    owner = due()
+    cluster = FakeCluster(Objects([owner], now=NOW))
+    conflict = Rejected(409, "Conflict", "the quota has been modified")
+    cluster.fail = failing("create pod", pod_name(owner), conflict)
+    results = applied(cluster)
+    assert (results.conflicts, results.failures) == (1, [])
+    assert cluster.writes == [("create pod", pod_name(owner))] * 4
+
+
 def test_an_at_that_cannot_be_read_again_is_a_failure() -> None:
     cluster = FakeCluster(Objects([due()], now=NOW))
     cluster.fail = failing("get at", "cnrex", Rejected(503, "ServiceUnavailable", "later"))
