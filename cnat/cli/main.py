@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from cnat.cli import logs
 from cnat.cli.options import PROGRAM, Options, UsageError, parse
@@ -27,6 +28,9 @@ from cnat.cluster.protocol import (
 )
 from cnat.engine.reconcile import Settings, reconcile, unreported
 from cnat.engine.results import Failure
+
+if TYPE_CHECKING:
+    from cnat.manifests.problem import Problem
 
 # A list page is tens of thousands of Python objects without a cycle among them. At Python's own
 # threshold of 700 a quarter of the pass would be spent looking for one.
@@ -71,11 +75,15 @@ def _run(options: Options) -> int:
     gc.set_threshold(_GC_THRESHOLD)
     deadline = Deadline(options.timeout)
     _end_on_signals(deadline)
-    cluster, invalid = _cluster(options, deadline)
+    cluster, problems = _cluster(options, deadline)
     report = _make_pass(options, cluster, deadline)
-    for failure in invalid:
-        logs.error(failure.message)
-    report.results.failures.extend(invalid)
+    for problem in problems:
+        logs.error(str(problem))
+    report.results.failures.extend(
+        Failure("", "", "read", "Invalid", str(problem))
+        for problem in problems
+        if options.strict or problem.severity == "error"
+    )
     _show(report, options.output)
     return _exit_code(report, options)
 
@@ -137,8 +145,8 @@ def _show(report: Report, output: str) -> None:
             raise ClusterError(f"the report can't be written: {error.strerror}") from error
 
 
-def _cluster(options: Options, deadline: Deadline) -> tuple[Cluster, list[Failure]]:
-    """What the options say to work on, and a failure for each document that can't be read.
+def _cluster(options: Options, deadline: Deadline) -> tuple[Cluster, Sequence[Problem]]:
+    """What the options say to work on, and what is wrong with its manifests.
 
     Each kind of cluster has dependencies that are slow to import and not needed by the others.
     """
@@ -152,7 +160,7 @@ def _cluster(options: Options, deadline: Deadline) -> tuple[Cluster, list[Failur
 
 def _manifests(
     options: Options, now: Callable[[], datetime] | None
-) -> tuple[Cluster, list[Failure]]:
+) -> tuple[Cluster, Sequence[Problem]]:
     from cnat.manifests import files, snapshot
 
     documents = [entry for path in options.paths for entry in files.read(path)]
@@ -162,12 +170,12 @@ def _manifests(
         namespace=options.namespace,
         selector=options.selector,
     )
-    return DryRun(source, now), [_invalid(problem) for problem in source.problems]
+    return DryRun(source, now), source.problems
 
 
 def _folder(
     options: Options, folder: str, now: Callable[[], datetime] | None
-) -> tuple[Cluster, list[Failure]]:
+) -> tuple[Cluster, Sequence[Problem]]:
     from cnat.local import store
 
     cluster = store.LocalCluster(
@@ -178,12 +186,7 @@ def _folder(
         page_size=options.page_size,
         dry_run=bool(options.dry_run),
     )
-    invalid = [_invalid(problem) for problem in cluster.problems]
-    return (DryRun(cluster, now) if options.dry_run else cluster), invalid
-
-
-def _invalid(problem: object) -> Failure:
-    return Failure("", "", "read", "Invalid", str(problem))
+    return (DryRun(cluster, now) if options.dry_run else cluster), cluster.problems
 
 
 def _live(options: Options, deadline: Deadline, now: Callable[[], datetime] | None) -> Cluster:

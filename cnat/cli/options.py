@@ -28,6 +28,8 @@ class Options:
     Attributes:
         dry_run: `client`, `server`, or None for a real pass; `client` wherever there are paths.
         paths: manifests to plan from; "-" is standard input.
+        against: what to lay them over: `cluster`, or the path of a dump; None for nothing.
+        strict: whether what is doubtful about them fails.
         local: the folder to run on, instead of a cluster.
         now: plan as of then, in UTC; None for the cluster's own time.
         namespace: only its Ats; None for those of all.
@@ -42,6 +44,8 @@ class Options:
 
     dry_run: str | None
     paths: tuple[str, ...]
+    against: str | None
+    strict: bool
     local: str | None
     now: datetime | None
     namespace: str | None
@@ -93,8 +97,15 @@ def _check(options: Options, asked: str | None) -> None:
     offline = bool(options.paths)
     if offline and options.local:
         raise UsageError("-f plans from manifests and --local runs on a folder: give one of them")
-    if (offline or options.local) and (options.kubeconfig or options.context):
-        raise UsageError("--kubeconfig and --context name a cluster; -f and --local use none")
+    asks_cluster = not (offline or options.local) or options.against == "cluster"
+    if not asks_cluster and (options.kubeconfig or options.context):
+        raise UsageError(
+            "--kubeconfig and --context name a cluster; -f and --local use none "
+            "(-f does with --against cluster)"
+        )
+    if (options.against or options.strict) and not offline:
+        flag = "--against" if options.against else "--strict"
+        raise UsageError(f"{flag} is for manifests: add -f PATH")
     if (offline or options.local) and asked == "server":
         raise UsageError("--dry-run=server asks an API server; with -f and --local there is none")
     if options.now and not (options.dry_run or options.local):
@@ -177,6 +188,14 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="PATH",
         help="plan offline from manifests (a file, a folder, - for stdin); repeatable",
+    )
+    mode.add_argument(
+        "--against",
+        metavar="cluster|PATH",
+        help="lay the manifests over what a cluster or a dump holds: what would this merge do?",
+    )
+    mode.add_argument(
+        "--strict", action="store_true", help="with -f: fail for what is doubtful, too"
     )
     mode.add_argument(
         "--local",

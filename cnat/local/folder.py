@@ -13,7 +13,8 @@ from pathlib import Path
 from cnat.cluster.protocol import ClusterError
 from cnat.core.fields import Manifest
 from cnat.manifests import files
-from cnat.manifests.files import Document, Invalid
+from cnat.manifests.files import Document
+from cnat.manifests.problem import Problem
 from cnat.manifests.snapshot import Key, key
 
 # An At or Pod; or the text of whatever else is in the file, which stays as it is.
@@ -27,7 +28,7 @@ class _File:
 
     stamp: Stamp | None
     parts: tuple[Part, ...]
-    problems: tuple[Invalid, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 class Folder:
@@ -57,7 +58,7 @@ class Folder:
         self._mutex = threading.Lock()
         self._files: dict[Path, _File] = {}
         self._places: dict[Key, tuple[Path, int]] = {}
-        self._duplicates: list[Invalid] = []
+        self._duplicates: list[Problem] = []
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -78,7 +79,7 @@ class Folder:
             raise ClusterError(f"{error.filename or self.path}: {error.strerror}") from error
 
     @property
-    def problems(self) -> list[Invalid]:
+    def problems(self) -> list[Problem]:
         """What is unreadable, refused or there twice, as of the last `scan`."""
         return [each for file in self._files.values() for each in file.problems] + self._duplicates
 
@@ -186,8 +187,8 @@ class Folder:
                 for piece, found in files.pieces(str(path), files.text_of(str(path)))
                 for entry in _sorted_out(piece, found)
             ]
-            problems = tuple(entry for entry in entries if isinstance(entry, Invalid))
-            parts = tuple(entry for entry in entries if not isinstance(entry, Invalid))
+            problems = tuple(entry for entry in entries if isinstance(entry, Problem))
+            parts = tuple(entry for entry in entries if not isinstance(entry, Problem))
             before = self._before(path, parts)
             admitted = tuple(
                 part
@@ -204,7 +205,7 @@ class Folder:
             reason = (
                 f"can't be written: {error.strerror}" if isinstance(error, OSError) else str(error)
             )
-            return _File(stamp, (), (Invalid(str(path), 0, "", reason),))
+            return _File(stamp, (), (Problem(str(path), reason),))
 
     def _before(self, path: Path, parts: Sequence[Part]) -> dict[Key, Manifest]:
         """The Ats as they were last written, if some in the file are new or put over those."""
@@ -222,7 +223,7 @@ class Folder:
         return self.path / ".last" / path.relative_to(self.path)
 
     def _written(
-        self, path: Path, parts: Sequence[Part], problems: Sequence[Invalid] = ()
+        self, path: Path, parts: Sequence[Part], problems: Sequence[Problem] = ()
     ) -> _File:
         self._keep(path, parts)
         return _File(self.write(path, parts), tuple(parts), tuple(problems))
@@ -248,10 +249,10 @@ class Folder:
             twin = uids.setdefault(document.manifest["metadata"]["uid"], document)
             if place:
                 reason = f"is also in {self._document(*place)}; remove one of them"
-                self._duplicates.append(document.invalid("metadata.name", reason))
+                self._duplicates.append(document.problem("metadata.name", reason))
             elif twin is not document:
                 reason = f"is that of {twin}; a copy must not have one"
-                self._duplicates.append(document.invalid("metadata.uid", reason))
+                self._duplicates.append(document.problem("metadata.uid", reason))
             else:
                 self._places[key(document.manifest)] = path, number
 
@@ -268,11 +269,11 @@ def _created(entry: tuple[Path, int, Document]) -> str:
     return str(entry[2].manifest["metadata"]["creationTimestamp"])
 
 
-def _sorted_out(piece: str, found: Sequence[Document | Invalid]) -> Iterator[Part | Invalid]:
+def _sorted_out(piece: str, found: Sequence[Document | Problem]) -> Iterator[Part | Problem]:
     """The parts that one document of a file makes, and what is wrong with it."""
     readable = [entry for entry in found if isinstance(entry, Document)]
     if len(readable) < len(found):
-        yield from (entry for entry in found if isinstance(entry, Invalid))
+        yield from (entry for entry in found if isinstance(entry, Problem))
         yield piece
         return
     for entry in readable:

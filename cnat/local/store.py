@@ -22,7 +22,8 @@ from cnat.core.schedule import rfc3339
 from cnat.local import admission
 from cnat.local.folder import Folder
 from cnat.manifests import files
-from cnat.manifests.files import Document, Invalid
+from cnat.manifests.files import Document
+from cnat.manifests.problem import Problem
 from cnat.manifests.selector import parse
 from cnat.manifests.snapshot import Key, Selection, completed, key
 
@@ -70,7 +71,7 @@ class LocalCluster:
             self._folder.scan()
 
     @property
-    def problems(self) -> list[Invalid]:
+    def problems(self) -> list[Problem]:
         """What was unreadable, refused or there twice when the folder was last looked through."""
         return self._folder.problems
 

@@ -44,7 +44,13 @@ _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class DecodeError(ValueError):
-    """Text that is no document; the message says where (line) and why."""
+    """Text that is no document: `reason` says why; `line` and `column` (from 1, or 0) where."""
+
+    def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(f"line {line}: {reason}" if line else reason)
+        self.reason = reason
+        self.line = line
+        self.column = column
 
 
 def decode(text: str, first_line: int = 1) -> Any:
@@ -120,7 +126,9 @@ def _yaml(text: str, first_line: int) -> Any:
 
 
 def _error(first_line: int, mark: Any, reason: str) -> DecodeError:
-    return DecodeError(f"line {first_line + (mark.line if mark else 0)}: {reason}")
+    if mark is None:
+        return DecodeError(reason, first_line)
+    return DecodeError(reason, first_line + mark.line, mark.column + 1)
 
 
 @dataclass(slots=True)

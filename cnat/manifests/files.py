@@ -14,6 +14,7 @@ import yaml
 from cnat.core import api
 from cnat.core.fields import Manifest, named
 from cnat.manifests import decode, validation
+from cnat.manifests.problem import Place, Problem, Severity
 
 # Room for a dump of 20,000 Ats and their Pods; and a device or a log given by mistake doesn't
 # fill the memory, of which a value takes up to 30 times its text.
@@ -43,54 +44,41 @@ class Document:
     def __str__(self) -> str:
         return f"{self.source}, document {self.index}" + (self.path and f", {self.path[:-1]}")
 
-    def invalid(self, field: str, reason: str) -> Invalid:
-        """What is wrong with a field of this object."""
-        name = named(self.manifest)
-        return Invalid(self.source, self.index, f"{self.path}{field}".rstrip("."), reason, name)
+    @property
+    def place(self) -> Place:
+        return Place(self.source)
+
+    def problem(self, field: str, reason: str, severity: Severity = "error") -> Problem:
+        """What is wrong with a field of this object, or doubtful."""
+        return Problem(
+            self.source,
+            reason,
+            name=named(self.manifest),
+            field=f"{self.path}{field}".rstrip("."),
+            severity=severity,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Invalid:
-    """A document that is no use, and why.
-
-    Attributes:
-        source, index: as in Document; 0 stands for the file as a whole.
-        field: path of the offending field; "" is the document itself.
-        name: `Kind namespace/name`, as far as it has them.
-    """
-
-    source: str
-    index: int
-    field: str
-    reason: str
-    name: str = ""
-
-    def __str__(self) -> str:
-        document = f"document {self.index}" if self.index else ""
-        place = ", ".join(filter(None, [self.source, document, self.name, self.field]))
-        return f"{place}: {self.reason}"
-
-
-def read(path: str) -> Iterator[Document | Invalid]:
+def read(path: str) -> Iterator[Document | Problem]:
     """The objects in a file, in all `.yaml`, `.yml` and `.json` files of a folder (not of the
     folders below it), or in standard input (`-`).
 
-    Lists are unwrapped. Whatever can't be read is an Invalid in its place and keeps nothing else
+    Lists are unwrapped. Whatever can't be read is a Problem in its place and keeps nothing else
     from being read; nothing is raised.
     """
     try:
         files = _files(path)
     except OSError as error:
-        yield Invalid(path, 0, "", f"can't be read: {error.strerror}")
+        yield Problem(path, f"can't be read: {error.strerror}")
         return
     if not files:
-        yield Invalid(path, 0, "", "has no .yaml, .yml or .json file")
+        yield Problem(path, "has no .yaml, .yml or .json file")
     for file in files:
         source = "<stdin>" if file == "-" else file
         try:
             text = text_of(file)
         except ValueError as error:
-            yield Invalid(source, 0, "", str(error))
+            yield Problem(source, str(error))
         else:
             for _, found in pieces(source, text):
                 yield from found
@@ -124,7 +112,7 @@ def text_of(path: str) -> str:
         raise ValueError(f"line {line}: is not UTF-8 text") from None
 
 
-def pieces(source: str, text: str) -> Iterator[tuple[str, list[Document | Invalid]]]:
+def pieces(source: str, text: str) -> Iterator[tuple[str, list[Document | Problem]]]:
     """The documents of a YAML stream that aren't empty: the text and the objects of each.
 
     A List has several objects. The text is cut up before any of it is parsed, so that an error in
@@ -149,21 +137,21 @@ def _cut(text: str) -> Iterator[tuple[int, str]]:
     yield line, text[start:]
 
 
-def _objects(source: str, index: int, line: int, text: str) -> list[Document | Invalid]:
+def _objects(source: str, index: int, line: int, text: str) -> list[Document | Problem]:
     if all(part[:1] == "%" or part.lstrip()[:1] in ("", "#") for part in text.splitlines()):
         return []  # Directives (`%YAML 1.2`) are a document of their own here, and say nothing.
     try:
         value = decode.decode(text, line)
     except decode.DecodeError as error:
-        return [Invalid(source, index, "", str(error))]
+        return [Problem(source, error.reason, error.line, error.column)]
     return [] if value is None else list(_unwrap(Document(source, index, "", value)))
 
 
-def _unwrap(document: Document) -> Iterator[Document | Invalid]:
+def _unwrap(document: Document) -> Iterator[Document | Problem]:
     value: Any = document.manifest
     if not isinstance(value, dict):
         reason = "must be a map with apiVersion and kind"
-        yield Invalid(document.source, document.index, document.path.rstrip("."), reason)
+        yield Problem(document.source, reason, field=document.path.rstrip("."))
     elif isinstance(items := value.get("items"), list):
         for number, item in enumerate(items):
             path = f"{document.path}items[{number}]."
@@ -175,7 +163,7 @@ def _unwrap(document: Document) -> Iterator[Document | Invalid]:
             if not isinstance(value.get(field), str) or not value[field]
         ]
         for field in missing:
-            yield document.invalid(field, "must be a text that is not empty")
+            yield document.problem(field, "must be a text that is not empty")
         if not missing:
             yield document
 
@@ -192,7 +180,7 @@ def is_at_or_pod(manifest: Manifest) -> bool:
     return is_at(manifest) or is_pod(manifest)
 
 
-def violations(document: Document) -> list[Invalid]:
+def violations(document: Document) -> list[Problem]:
     """What is wrong with an At, or with a Pod's metadata; nothing is, with other kinds.
 
     Of a Pod no more is checked, since it may come from a cluster of a later release. Any At is
@@ -208,7 +196,7 @@ def violations(document: Document) -> list[Invalid]:
         ]
         if not found and not (manifest.get("metadata") or {}).get("name"):
             found = [validation.Violation("metadata.name", "is required")]
-    return [document.invalid(each.field, each.reason) for each in found]
+    return [document.problem(each.field, each.reason) for each in found]
 
 
 def is_at(manifest: Manifest) -> bool:

@@ -12,7 +12,8 @@ from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import Pod
 from cnat.manifests import files
-from cnat.manifests.files import Document, Invalid
+from cnat.manifests.files import Document
+from cnat.manifests.problem import Counts, Place, Problem
 from cnat.manifests.selector import Selector, parse
 
 Key = tuple[str, str, str]
@@ -82,7 +83,8 @@ class Snapshot:
         selector: label selector for the Ats, in kubectl's syntax.
 
     Attributes:
-        problems: the documents that are no use, refused Ats among them.
+        problems: what is wrong with the documents, refused Ats among them, and what is doubtful.
+        counts: how many were read.
 
     Raises:
         ValueError: not a selector.
@@ -90,18 +92,19 @@ class Snapshot:
 
     def __init__(
         self,
-        documents: Iterable[Document | Invalid],
+        documents: Iterable[Document | Problem],
         now: Callable[[], datetime],
         *,
         namespace: str | None = None,
         selector: str | None = None,
     ) -> None:
         self.now = now
-        self.problems: list[Invalid] = []
+        self.problems: list[Problem] = []
+        self.counts = Counts()
         self._selection = Selection(namespace, parse(selector or ""))
         self._documents: dict[Key, Document] = {}
         for entry in documents:
-            if isinstance(entry, Invalid):
+            if isinstance(entry, Problem):
                 self.problems.append(entry)
             elif refused := files.violations(entry):
                 self.problems += refused
@@ -116,7 +119,12 @@ class Snapshot:
         )
         first = self._documents.setdefault(key(known), document)
         if first is not document:
-            self.problems.append(document.invalid("metadata.name", f"is also in {first}"))
+            self.problems.append(document.problem("metadata.name", f"is also in {first}"))
+
+    def place(self, namespace: str, name: str) -> Place | None:
+        """Where an At stands; None if it isn't among the manifests."""
+        document = self._documents.get((api.KIND, namespace, name))
+        return document.place if document else None
 
     def pods(self) -> Iterator[list[Manifest]]:
         yield self._selection.pods(self._objects(), all_readable=not self.problems)

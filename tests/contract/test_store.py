@@ -202,7 +202,7 @@ def test_a_broken_document_stays_as_it_was_written_and_is_told(tmp_path: Path, f
     file.write_text(f"{AT}---\nkind: [\n")
     cluster = store(tmp_path)
     assert len(ats(cluster)) == 1
-    assert [each.index for each in cluster.problems] == [2]
+    assert [each.source for each in cluster.problems] == [str(file)]
     assert file.read_text().endswith("---\nkind: [\n")
 
 
@@ -210,7 +210,7 @@ def test_a_refused_at_is_not_there_and_is_told(tmp_path: Path, file: Path) -> No
     file.write_text(AT.replace("command", "comand"))
     cluster = store(tmp_path)
     assert ats(cluster) == []
-    assert str(cluster.problems[0]).startswith(f"{file}, document 1, At cnrex, spec.comand: ")
+    assert str(cluster.problems[0]).startswith(f"{file}: At cnrex, spec.comand: ")
 
 
 def test_a_corrected_at_is_there_again(tmp_path: Path, file: Path) -> None:

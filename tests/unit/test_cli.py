@@ -357,8 +357,8 @@ def test_a_malformed_document_is_told_and_keeps_nothing_else_from_being_planned(
     field = "spec.containers[0].imgae"
     assert ran.code == 1
     assert ran.err.splitlines() == [
-        f'{path}, document 2, At bad, {field}: unknown field "imgae"; did you mean "image"?',
-        f"{path}, document 3: line 22: did not find expected node content",
+        f'{path}: At bad, {field}: unknown field "imgae"; did you mean "image"?',
+        f"{path}:22:1: did not find expected node content",
     ]
     assert [row[0] for row in rows(ran.out)] == ["cnrex", "cnrex", "last", "last"]
 
@@ -402,7 +402,7 @@ def test_what_cannot_be_read_in_a_folder_is_told(run: Run, tmp_path: Path) -> No
     (tmp_path / "bad.yaml").write_text("a: [")
     ran = run("--local", tmp_path)
     assert ran.code == 1
-    assert ran.err.startswith(f"{tmp_path}/bad.yaml, document 1: line ")
+    assert ran.err.startswith(f"{tmp_path}/bad.yaml:2:1: ")
 
 
 # For machines
@@ -530,6 +530,8 @@ def test_a_full_disk_is_told() -> None:
         (["-f", "x", "--local", "y"], "-f plans from manifests and --local runs on a folder"),
         (["-f", "x", "--context", "y"], "--kubeconfig and --context name a cluster; -f and"),
         (["--local", "x", "--kubeconfig", "y"], "--kubeconfig and --context name a cluster;"),
+        (["--strict"], "--strict is for manifests: add -f PATH"),
+        (["--against", "cluster"], "--against is for manifests: add -f PATH"),
         (["-f", "x", "--dry-run=server"], "--dry-run=server asks an API server; with -f and"),
         (["--linger", "5", "--dry-run"], "--linger waits for instants to come; it makes no sense"),
         (["--kubeconfig", "/absent"], "the kubeconfig /absent does not exist"),

@@ -12,17 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.manifests import files
-from cnat.manifests.files import Document, Invalid
+from cnat.manifests.files import Document
+from cnat.manifests.problem import Problem
 
 
 def config_map(name: str) -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"
 
 
-def names(entries: list[Document | Invalid]) -> list[str]:
+def names(entries: list[Document | Problem]) -> list[str]:
     """The name of each object, and "!" for what is no use."""
     return [
-        "!" if isinstance(entry, Invalid) else entry.manifest["metadata"]["name"]
+        "!" if isinstance(entry, Problem) else entry.manifest["metadata"]["name"]
         for entry in entries
     ]
 
@@ -32,7 +33,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "some.yaml"
 
 
-def read(file: Path, text: str) -> list[Document | Invalid]:
+def read(file: Path, text: str) -> list[Document | Problem]:
     file.write_text(text)
     return list(files.read(str(file)))
 
@@ -56,7 +57,7 @@ def test_directives_and_document_ends_are_understood(file: Path) -> None:
 def test_a_syntax_error_keeps_no_other_document_from_being_read(file: Path) -> None:
     entries = read(file, f"{config_map('a')}---\nkind: [\n---\n{config_map('b')}")
     assert names(entries) == ["a", "!", "b"]
-    assert str(entries[1]) == f"{file}, document 2: line 7: did not find expected node content"
+    assert str(entries[1]) == f"{file}:7:1: did not find expected node content"
 
 
 def test_a_marker_ends_even_a_block_of_text(file: Path) -> None:
@@ -93,20 +94,20 @@ def test_one_bad_item_of_a_list_leaves_the_others(file: Path) -> None:
     items = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}'
     entries = read(file, f"kind: List\nitems: [5, {items}]")
     assert names(entries) == ["!", "a"]
-    assert isinstance(entries[0], Invalid)
+    assert isinstance(entries[0], Problem)
     assert entries[0].field == "items[0]"
 
 
 @pytest.mark.parametrize("text", ["- a", "5", "some text"])
 def test_a_document_that_is_no_map_is_refused(file: Path, text: str) -> None:
     (entry,) = read(file, text)
-    assert entry == Invalid(str(file), 1, "", "must be a map with apiVersion and kind")
+    assert entry == Problem(str(file), "must be a map with apiVersion and kind")
 
 
 @pytest.mark.parametrize("field", ["apiVersion", "kind"])
 def test_a_document_says_what_it_is(file: Path, field: str) -> None:
     (entry,) = read(file, config_map("a").replace(field, "other"))
-    assert isinstance(entry, Invalid)
+    assert isinstance(entry, Problem)
     assert (entry.field, entry.reason) == (field, "must be a text that is not empty")
 
 

@@ -10,7 +10,8 @@ import pytest
 from cnat.cluster.protocol import Rejected
 from cnat.core import api
 from cnat.core.objects import At
-from cnat.manifests.files import Document, Invalid
+from cnat.manifests.files import Document
+from cnat.manifests.problem import Problem
 from cnat.manifests.snapshot import Snapshot
 
 NOW = datetime(2027, 3, 1, 2, tzinfo=UTC)
@@ -40,9 +41,9 @@ def pod(name: str, at_uid: str = "", **metadata: Any) -> dict[str, Any]:
     }
 
 
-def snapshot(*entries: dict[str, Any] | Invalid, **options: Any) -> Snapshot:
+def snapshot(*entries: dict[str, Any] | Problem, **options: Any) -> Snapshot:
     documents = [
-        entry if isinstance(entry, Invalid) else Document("file", number, "", entry)
+        entry if isinstance(entry, Problem) else Document("file", number, "", entry)
         for number, entry in enumerate(entries, 1)
     ]
     return Snapshot(documents, lambda: NOW, **options)
@@ -88,9 +89,7 @@ def test_a_refused_at_is_no_part_of_the_plan_and_says_why() -> None:
     del refused["spec"]["schedule"]
     source = snapshot(refused, at("b"))
     assert ats(source) == ["b"]
-    assert [str(each) for each in source.problems] == [
-        "file, document 1, At a, spec.schedule: is required"
-    ]
+    assert [str(each) for each in source.problems] == ["file: At a, spec.schedule: is required"]
 
 
 def test_a_misspelt_group_is_heard() -> None:
@@ -114,12 +113,12 @@ def test_an_object_that_is_there_twice_names_both_places() -> None:
     source = snapshot(at("a"), at("b"), at("a", namespace="default"))
     assert ats(source) == ["a", "b"]
     assert [str(each) for each in source.problems] == [
-        "file, document 3, At default/a, metadata.name: is also in file, document 1"
+        "file: At default/a, metadata.name: is also in file, document 1"
     ]
 
 
 def test_no_pod_looks_orphaned_while_something_is_unreadable() -> None:
-    unreadable = Invalid("file", 9, "", "line 1: ...")
+    unreadable = Problem("file", "...", line=1)
     source = snapshot(at("a", uid="u"), pod("mine", "u"), pod("orphan", "gone"), unreadable)
     assert pods(source) == ["mine"]
 
