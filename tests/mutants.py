@@ -163,8 +163,8 @@ MUTANTS = [
         "I3 no outcome lost",
         "a Pod is released before its outcome is recorded",
         "core/plan",
-        "        if record is None:\n            continue\n",
-        "        if record is None:\n"
+        "        if run is None:\n            continue\n",
+        "        if run is None:\n"
         "            if its_pod.has_finalizer:\n                return ReleasePod(its_pod)\n"
         "            continue\n",
         f"{_ONCE}/test_hostile_pods.py::test_a_pod_deleted_while_running_is_waited_for",
@@ -173,8 +173,9 @@ MUTANTS = [
         "I3 no outcome lost",
         "what could not be written counts as recorded",
         "engine/actions",
-        "        raise _overtaken(error) from error\n    if written.raw",
-        '        written = At({**action.at.raw, "status": action.status})\n    if written.raw',
+        "        raise _conflict(error) from error\n    if not written.has_status",
+        '        written = At({**action.at.raw, "status": status.document()})\n'
+        "    if not written.has_status",
         "tests/unit/test_workers.py::test_a_status_that_was_not_written_releases_no_pod",
     ),
     Mutant(
