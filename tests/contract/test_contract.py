@@ -196,9 +196,10 @@ def test_a_run_later_than_its_starting_deadline_is_missed(sandbox: Sandbox) -> N
     assert sandbox.pods() == []
     found = sandbox.at("cnrex")
     assert found["status"]["phase"] == "Missed"
-    assert condition(found, "Ready") == ("False", "DeadlineMissed")
-    assert condition(found, "Stalled") == ("True", "DeadlineMissed")
+    assert condition(found, "Ready") == ("True", "Missed")
+    assert condition(found, "Stalled") is None
     assert condition(found, "Failed") == ("True", "DeadlineMissed")
+    assert condition(found, "Finished") == ("True", "Missed")
 
 
 def test_a_run_within_its_starting_deadline_starts(sandbox: Sandbox) -> None:
@@ -227,9 +228,10 @@ def test_success_is_recorded_and_the_pod_released(sandbox: Sandbox) -> None:
     status = found["status"]
     assert (status["phase"], status["exitCode"], status["reason"]) == ("Succeeded", 0, "Completed")
     assert status["completionTime"] == "2026-01-01T00:00:07Z"
-    assert condition(found, "Ready") == ("True", "Completed")
+    assert condition(found, "Ready") == ("True", "Succeeded")
     assert condition(found, "Complete") == ("True", "Completed")
     assert condition(found, "Failed") is None
+    assert condition(found, "Finished") == ("True", "Succeeded")
     assert "finalizers" not in sandbox.pods()[0]["metadata"]
 
 
@@ -252,9 +254,10 @@ def test_failure_is_recorded_with_the_exit_code_and_reason_of_the_container(
     status = found["status"]
     assert (status["phase"], status["exitCode"], status["reason"]) == ("Failed", 137, "OOMKilled")
     assert "'second' exited with 137" in status["message"]
-    assert condition(found, "Ready") == ("False", "OOMKilled")
-    assert condition(found, "Stalled") == ("True", "OOMKilled")
+    assert condition(found, "Ready") == ("True", "Failed")
+    assert condition(found, "Stalled") is None
     assert condition(found, "Failed") == ("True", "OOMKilled")
+    assert condition(found, "Finished") == ("True", "Failed")
 
 
 def test_a_pod_that_cannot_start_says_why(sandbox: Sandbox) -> None:

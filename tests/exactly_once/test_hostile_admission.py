@@ -78,7 +78,7 @@ def test_the_run_starts_when_the_foreign_pod_is_gone(counted: CountedSandbox) ->
     counted.reconcile()
     counted.sandbox.delete_pod(name)
     counted.until_silent()
-    assert counted.outcome("cnrex") == ("Running", "")
+    assert counted.outcome("cnrex") == ("Running", "NotScheduled")
     assert counted.started("cnrex") == 1
 
 
@@ -185,7 +185,7 @@ def test_a_run_that_is_refused_says_why_and_starts_once_when_it_is_allowed(
         assert real.started("cnrex") == 0
     poll(lambda: allowed(sandbox))
     real.until_silent()
-    assert real.outcome("cnrex") == ("Running", "")
+    assert real.outcome("cnrex") == ("Running", "NotScheduled")
     assert real.started("cnrex") == 1
 
 
@@ -243,6 +243,6 @@ def crowd(real: CountedSandbox, cluster: Cluster, number: int) -> None:
     done = one(
         cluster, sandbox.namespace, limits=Limits(concurrency=16, page_size=500, timeout=600)
     )
-    assert done.ended.code == 1
+    assert done.ended.code == 0, "that they are refused is on record"
     assert done.writes.count("create pods") == 1
     assert len(sandbox.pods()) == 1

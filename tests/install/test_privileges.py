@@ -55,9 +55,9 @@ class Watched(RealSandbox):
 def an_at_listed_before_its_instant_is_read_again_when_it_comes(sandbox: Sandbox) -> None:
     """What `--linger` does, and any pass that takes long."""
     assert isinstance(sandbox, Watched)
-    sandbox.apply(at(schedule=rfc3339(datetime.now(UTC) + timedelta(seconds=2))))
+    sandbox.apply(at(schedule=rfc3339(datetime.now(UTC) + timedelta(seconds=8))))
     where = [f"--kubeconfig={sandbox.kubeconfig}", f"--namespace={sandbox.namespace}"]
-    command = [sys.executable, str(REPOSITORY / "reconcile.py"), *where, "--linger=5"]
+    command = [sys.executable, str(REPOSITORY / "reconcile.py"), *where, "--linger=12"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     sandbox.complaints += (result.stderr,)
     assert sandbox.at("cnrex")["status"]["phase"] == "Running"
