@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from kubernetes import client, config
 
 from cnat import __version__
+from cnat.cluster.credentials import Credentials
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Rejected, Unreachable
 from cnat.cluster.server_clock import ServerClock
@@ -110,9 +111,11 @@ class LiveCluster:
     ) -> None:
         self.clock = ServerClock()
         self._now = now or self.clock.now
-        self._transport = Transport(connection, deadline, self.clock)
+        credentials = Credentials(connection)
+        self._transport = Transport(connection, credentials, deadline, self.clock)
         self._request = self._transport.request
-        self._list = Transport(connection, deadline.part(_LISTING), self.clock).request
+        listing = deadline.part(_LISTING)
+        self._list = Transport(connection, credentials, listing, self.clock).request
         self._scope = f"/namespaces/{quote(namespace)}" if namespace else ""
         self._selector = selector
         self._page_size = page_size

@@ -10,6 +10,7 @@ import tenacity
 import urllib3
 from kubernetes import client
 
+from cnat.cluster.credentials import Credentials
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import OutOfTime, Rejected, Unreachable
 from cnat.cluster.server_clock import ServerClock
@@ -21,10 +22,6 @@ _ATTEMPTS = 5
 # Seconds after which nothing is created by a further try: a run that the first one started may
 # since have ended, been recorded, and its Pod been deleted.
 _CREATE_WITHIN = 10.0
-
-# Seconds for which the headers with the credentials are used again. The kubernetes client takes
-# as long to say what they are as to send a small request.
-_HEADERS_LIFETIME = 10.0
 # Bytes of an answer that are read at once, at most.
 _CHUNK = 1 << 18
 
@@ -34,21 +31,24 @@ class Transport:
 
     Args:
         connection: from `cnat.cluster.live.connect`.
+        credentials: of that connection.
         deadline: nothing is sent, and no retry waited for, beyond it.
         clock: learns the server's time from each answer.
     """
 
     def __init__(
-        self, connection: client.ApiClient, deadline: Deadline, clock: ServerClock
+        self,
+        connection: client.ApiClient,
+        credentials: Credentials,
+        deadline: Deadline,
+        clock: ServerClock,
     ) -> None:
-        self._connection = connection
         # Without the client's layer above it, which looks for other content types at each request.
         self._pool = connection.rest_client.pool_manager
         self._host: str = connection.configuration.host
+        self._credentials = credentials
         self._deadline = deadline
         self._clock = clock
-        self._headers: dict[str, str] = {}
-        self._headers_until = 0.0
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_worth_retrying),
             wait=_wait,
@@ -88,7 +88,11 @@ class Transport:
         if not remaining:
             raise OutOfTime("the pass had to end before this request")
         timeout = min(timeout, remaining)
-        headers = {**self._common_headers(), "Content-Type": content_type}
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": content_type,
+            **self._credentials.headers(),
+        }
         sent = time.time()
         until = time.monotonic() + timeout
         try:
@@ -117,17 +121,6 @@ class Transport:
     def no_api_server(self, why: str) -> Unreachable:
         """The error for what answers, but not as the Kubernetes API does."""
         return Unreachable(f"{self._host} is no Kubernetes API server: {why}")
-
-    def _common_headers(self) -> dict[str, str]:
-        now = time.monotonic()
-        if now >= self._headers_until:
-            headers = {"Accept": "application/json", **self._connection.default_headers}
-            self._connection.update_params_for_auth(
-                headers, [], ["BearerToken"], "", "GET", None, request_auth=None
-            )
-            self._headers = headers
-            self._headers_until = now + _HEADERS_LIFETIME
-        return self._headers
 
     def _read(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
         """The body. urllib3's own time-out is for each piece that arrives, however small."""

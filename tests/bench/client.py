@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cnat.cluster import live
+from cnat.cluster.credentials import Credentials
 
 Manifest = dict[str, Any]
 T = TypeVar("T")
@@ -37,8 +38,7 @@ class Client:
         self._width = width
         self._host = connection.configuration.host
         self._pool = connection.rest_client.pool_manager
-        self._headers = {"Accept": "application/json", **connection.default_headers}
-        connection.update_params_for_auth(self._headers, [], ["BearerToken"], "", "GET", None)
+        self._headers = {"Accept": "application/json", **Credentials(connection).headers()}
 
     def __call__(
         self, method: str, path: str, body: object = None, content_type: str = "application/json"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -101,13 +102,18 @@ def status(code: int, reason: str, message: str = "", **metadata: str) -> Answer
     return Answer(body, code)
 
 
-def kubeconfig(path: Path, server: str = "https://example.com", context: str = "here") -> Path:
+def kubeconfig(
+    path: Path,
+    server: str = "https://example.com",
+    context: str = "here",
+    user: Mapping[str, object] = MappingProxyType({"token": "secret"}),
+) -> Path:
     path.parent.mkdir(exist_ok=True)
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "users": [{"name": "u", "user": {"token": "secret"}}],
+        "users": [{"name": "u", "user": dict(user)}],
         "contexts": [{"name": context, "context": {"cluster": "c", "user": "u"}}],
         "current-context": context,
     }

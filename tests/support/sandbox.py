@@ -18,6 +18,7 @@ from urllib.parse import quote
 from kubernetes import client
 
 from cnat.cluster import live
+from cnat.cluster.credentials import Credentials
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster, Rejected
 from cnat.core import api
@@ -141,6 +142,7 @@ class RealSandbox:
         self.namespace = namespace
         self.kubeconfig = kubeconfig
         self.admin = live.connect(str(control_plane.kubeconfig), None, 4)
+        self._credentials = Credentials(self.admin)
 
     @classmethod
     @contextmanager
@@ -179,10 +181,7 @@ class RealSandbox:
         accept: frozenset[int] | set[int] = frozenset(),
     ) -> Manifest:
         """One request as the administrator. Codes in `accept` are no errors."""
-        headers = {"Content-Type": content_type}
-        self.admin.update_params_for_auth(
-            headers, [], ["BearerToken"], path, method, body, request_auth=None
-        )
+        headers = {**self._credentials.headers(), "Content-Type": content_type}
         url = self.admin.configuration.host + path
         answer = self.admin.rest_client.request(method, url, headers, body)
         document: Manifest = json.loads(answer.read())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,12 +39,9 @@ class Impatient(Deadline):
 def live_on(
     fake_server: FakeServer, deadline: Deadline | None = None, **options: Any
 ) -> Iterator[LiveCluster]:
-    with fake_server.served() as url:
-        configuration = client.Configuration()
-        configuration.host = url
-        configuration.api_key["authorization"] = "Bearer secret"
-        configuration.retries = False
-        with client.ApiClient(configuration) as connection:
+    with fake_server.served() as url, tempfile.TemporaryDirectory() as directory:
+        path = kubeconfig(Path(directory, "kubeconfig"), url)
+        with live.connect(str(path), None, 1) as connection:
             yield LiveCluster(connection, deadline or Impatient(), **options)
 
 
