@@ -13,7 +13,8 @@ to, out of the release's OpenAPI, without its prose). Neither a cluster nor a ne
 
 The Pod part has no descriptions and no list-map markers (it would be three times the size, and
 the client-side `kubectl apply` keeps a copy of it in an annotation of at most 256 KiB), and no
-defaults (GitOps tools show a default that the API server filled in as drift).
+defaults (GitOps tools show a default that the API server filled in as drift; `status`, which is not
+in Git, has one).
 """
 
 from __future__ import annotations
@@ -244,7 +245,8 @@ def _from_crd(schema: Schema) -> Schema:
             out[key] = _from_crd(value)
         elif key == "x-json-schema":
             out |= copy.deepcopy(value)
-        elif not key.startswith("x-kubernetes-"):
+        # What the API server fills in is no proposal for an editor to make.
+        elif key != "default" and not key.startswith("x-kubernetes-"):
             out[key] = value
     return out
 

@@ -379,6 +379,33 @@ def test_a_schedule_that_is_put_back_is_recognised_as_already_run(sandbox: Sandb
     assert alive(sandbox) == []
 
 
+def test_a_status_by_a_version_that_failed_runs_in_health_is_rewritten_once(
+    sandbox: Sandbox,
+) -> None:
+    name = started(sandbox)
+    sandbox.set_pod_status(name, FAILED)
+    sandbox.reconcile()
+    ready = {
+        "type": "Ready",
+        "status": "False",
+        "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-01T00:00:07Z",
+        "reason": "Error",
+        "message": "container 'shell' exited with 3 (Error)",
+    }
+    stalled = {**ready, "type": "Stalled", "status": "True"}
+    run = sandbox.at("cnrex")["status"]
+    sandbox.set_at_status("cnrex", {**run, "conditions": [ready, stalled]})
+    sandbox.reconcile()
+    found = sandbox.at("cnrex")
+    assert condition(found, "Ready") == ("True", "Failed")
+    assert condition(found, "Stalled") is None
+    assert {**found["status"], "conditions": []} == {**run, "conditions": []}
+    before = resource_versions(sandbox, "cnrex")
+    sandbox.reconcile()
+    assert resource_versions(sandbox, "cnrex") == before
+
+
 def test_any_other_edit_after_the_run_only_moves_the_observed_generation(sandbox: Sandbox) -> None:
     name = started(sandbox)
     sandbox.set_pod_status(name, SUCCEEDED)

@@ -15,6 +15,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cnat.core.objects import At
+from cnat.core.record import Status
 from cnat.manifests.validation import check_at
 from tests.support.at_manifests import ACCEPTED, CONTAINER, REFUSED, Refused, at, local
 from tests.support.controlplane.server import ControlPlane
@@ -243,16 +245,37 @@ def patch_status(ats: ControlPlane, status: dict[str, Any]) -> str:
     return run.stderr
 
 
-def test_server_side_apply_twice_changes_nothing(
+def reapply(ats: ControlPlane, manifest: dict[str, Any]) -> str:
+    """Apply it once more on the server side, and return the version that it then has."""
+    applied = ats.kubectl(
+        "apply", "--server-side", "-f", "-", "-o", "json", input=json.dumps(manifest)
+    )
+    return str(json.loads(applied.stdout)["metadata"]["resourceVersion"])
+
+
+def test_server_side_apply_again_changes_nothing_of_an_at_with_a_status(
     ats: ControlPlane, applied: dict[str, Any]
 ) -> None:
-    def version() -> str:
-        path = "jsonpath={.metadata.resourceVersion}"
-        return ats.kubectl("get", "at", "crd-example", "-o", path).stdout
+    patch_status(ats, STATUS)
+    path = "jsonpath={.metadata.resourceVersion}"
+    before = ats.kubectl("get", "at", "crd-example", "-o", path).stdout
+    assert reapply(ats, applied) == before
 
-    before = version()
-    ats.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(applied))
-    assert version() == before
+
+def test_server_side_apply_again_stores_the_default_of_status_once(
+    ats: ControlPlane, applied: dict[str, Any]
+) -> None:
+    assert reapply(ats, applied) == reapply(ats, applied)
+    stored = json.loads(ats.kubectl("get", "at", "crd-example", "-o", "json").stdout)
+    assert stored["metadata"]["generation"] == 1
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_new_at_has_the_status_of_one_that_no_pass_has_seen(ats: ControlPlane) -> None:
+    stored = json.loads(ats.kubectl("get", "at", "crd-example", "-o", "json").stdout)
+    assert stored["status"] == {"observedGeneration": -1}
+    assert At(stored).status == Status()
+    assert check_at(stored) == []
 
 
 @pytest.mark.usefixtures("applied")

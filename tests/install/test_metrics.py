@@ -84,9 +84,41 @@ def test_a_rule_names_only_metrics_that_there_are(rule: str) -> None:
     assert set(re.findall(r'phase="(\w+)"', EXPRESSIONS[rule])) <= api.PHASES
 
 
-def test_there_are_alerts_for_missed_for_failed_and_for_no_passes_at_all() -> None:
+def test_there_are_alerts_for_what_a_sync_does_not_tell() -> None:
     assert [name for name in EXPRESSIONS if name.startswith("Cnat")] == [
         "CnatAtMissed",
         "CnatAtFailed",
+        "CnatAtNotStarting",
+        "CnatAtCannotStart",
         "CnatNotReconciling",
     ]
+
+
+def reason_of(at: Manifest) -> str:
+    """The label of the metric `reason`; "" where there is none."""
+    info = METRICS["reason"]["info"]
+    return at_path(at, [*info["path"], *info["labelsFromPath"]["reason"]]) or ""
+
+
+def test_what_has_not_started_and_what_runs_differ_by_their_reason(
+    ats: dict[str, Manifest],
+) -> None:
+    (started,) = re.findall(r'reason!~"([\w|]+)"', EXPRESSIONS["CnatAtNotStarting"])
+    phases = {ats[situation]["status"]["phase"] for situation in ("not starting", "running")}
+    assert phases == set(re.findall(r'phase="(\w+)"', EXPRESSIONS["CnatAtNotStarting"]))
+    assert reason_of(ats["not starting"]) not in {"", *started.split("|")}
+    assert reason_of(ats["running"]) == "NotScheduled"
+
+
+def test_only_what_cannot_start_as_written_is_alerted_of_before_its_instant(
+    ats: dict[str, Manifest],
+) -> None:
+    kinds = re.findall(r'type="(\w+)"', EXPRESSIONS["CnatAtCannotStart"])
+    assert kinds == ["Stalled"]
+    stalled = {
+        situation
+        for situation, each in ats.items()
+        for condition in at_path(each, ["status", "conditions"]) or []
+        if condition["type"] in kinds and condition["status"] == "True"
+    }
+    assert stalled == {"refused", "no such time", "name taken"}
