@@ -162,11 +162,13 @@ def _manifests(
     options: Options, now: Callable[[], datetime] | None
 ) -> tuple[Cluster, Sequence[Problem]]:
     from cnat.manifests import files, snapshot
+    from cnat.manifests.problem import Counts
 
-    documents = [entry for path in options.paths for entry in files.read(path)]
+    counts = Counts()
     source = snapshot.Snapshot(
-        documents,
+        files.read_all(options.paths, counts),
         now or (lambda: datetime.now(UTC)),
+        counts=counts,
         namespace=options.namespace,
         selector=options.selector,
     )

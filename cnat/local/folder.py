@@ -123,7 +123,7 @@ class Folder:
 
     def add(self, path: Path, manifest: Manifest) -> None:
         """Store a new object in a file of its own."""
-        self._files[path] = self._written(path, [Document(str(path), 1, "", manifest)])
+        self._files[path] = self._written(path, [Document(str(path), manifest)])
         self._places[key(manifest)] = path, 0
 
     def update(self, manifest: Manifest) -> None:

@@ -129,7 +129,7 @@ class LocalCluster:
         with self._folder.locked():
             if path.exists():
                 raise _already_exists(event)
-            self._folder.write(path, [Document(str(path), 1, "", self._admit(event))])
+            self._folder.write(path, [Document(str(path), self._admit(event))])
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Create an At, or replace all of it that users decide, as `kubectl apply`.

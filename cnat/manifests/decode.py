@@ -40,7 +40,7 @@ _TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 _NO_KEY = object()
 _MERGE = object()
 
-_PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class DecodeError(ValueError):
@@ -51,6 +51,10 @@ class DecodeError(ValueError):
         self.reason = reason
         self.line = line
         self.column = column
+
+
+class UnknownTag(DecodeError):
+    """A tag of another program's; to that, the document may well have a meaning."""
 
 
 def decode(text: str, first_line: int = 1) -> Any:
@@ -113,12 +117,14 @@ def _deeper_than(limit: int, value: Any) -> bool:
 def _yaml(text: str, first_line: int) -> Any:
     builder = _Builder(first_line)
     try:
-        for event in yaml.parse(text, Loader=_PARSER):
+        for event in yaml.parse(text, Loader=PARSER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         # libyaml has a limit of its own, higher than ours, that it meets before any event comes.
         too_deep = "nesting depth" in str(error.problem)
         reason = _TOO_DEEP if too_deep else f"{error.problem}"
+        if error.problem_mark and text[error.problem_mark.index :][:1] == "\t":
+            reason = "a tab; indent with spaces"
         raise _error(first_line, error.problem_mark, reason) from None
     except yaml.YAMLError as error:
         raise DecodeError(f"is not YAML: {str(error).partition(chr(10))[0]}") from None
@@ -177,11 +183,15 @@ class _Builder:
     def _error(self, event: yaml.Event, reason: str) -> DecodeError:
         return _error(self._first_line, event.start_mark, reason)
 
+    def _unknown_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> UnknownTag:
+        error = self._error(event, f"the tag {event.tag} has no meaning in a manifest")
+        return UnknownTag(error.reason, error.line, error.column)
+
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         if event.tag is None and event.implicit[0]:
             return plain(event.value)
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            raise self._error(event, f"the tag {event.tag} has no meaning in a manifest")
+            raise self._unknown_tag(event)
         return event.value
 
     def _alias(self, event: yaml.AliasEvent) -> Any:
@@ -199,7 +209,7 @@ class _Builder:
 
     def _begin(self, event: yaml.CollectionStartEvent) -> None:
         if event.tag not in (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
-            raise self._error(event, f"the tag {event.tag} has no meaning in a manifest")
+            raise self._unknown_tag(event)
         if len(self._open) == MAX_DEPTH:
             raise self._error(event, _TOO_DEEP)
         value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []

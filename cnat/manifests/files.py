@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ import yaml
 
 from cnat.core import api
 from cnat.core.fields import Manifest, named
-from cnat.manifests import decode, validation
-from cnat.manifests.problem import Place, Problem, Severity
+from cnat.manifests import decode, skipped, validation
+from cnat.manifests.position import position
+from cnat.manifests.problem import Counts, Place, Problem, Severity
 
 # Room for a dump of 20,000 Ats and their Pods; and a device or a log given by mistake doesn't
 # fill the memory, of which a value takes up to 30 times its text.
 MAX_BYTES = 64 * 2**20
 
-_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+_SUFFIXES = (".yaml", ".yml", ".json")
 # At the beginning of a line these end a document wherever they stand, even in a block scalar.
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 
@@ -31,85 +33,138 @@ class Document:
 
     Attributes:
         source: the file, or `<stdin>`.
-        index: the number of the document in it, from 1; empty documents don't count.
-        path: where in the document the object stands: "", or like `items[3].` in a List.
-        manifest: has an `apiVersion` and a `kind`; nothing else is certain.
+        manifest: nothing is certain of it; empty where the document is a list.
+        path: where in its document the object stands: "", or like `items[3].` in a List.
+        text: the whole document; "" where it has never been text.
+        first_line: where in the file that begins, from 1.
     """
 
     source: str
-    index: int
-    path: str
     manifest: Manifest
-
-    def __str__(self) -> str:
-        return f"{self.source}, document {self.index}" + (self.path and f", {self.path[:-1]}")
+    path: str = ""
+    text: str = ""
+    first_line: int = 1
 
     @property
     def place(self) -> Place:
-        return Place(self.source)
+        return self.place_of("")
+
+    def place_of(self, field: str) -> Place:
+        """Where a field stands; the text is searched for it each time."""
+        if not self.text:
+            return Place(self.source)
+        line, column = position(self.text, f"{self.path}{field}")
+        return Place(self.source, self.first_line + line, column + 1)
 
     def problem(self, field: str, reason: str, severity: Severity = "error") -> Problem:
         """What is wrong with a field of this object, or doubtful."""
+        place = self.place_of(field)
         return Problem(
             self.source,
             reason,
-            name=named(self.manifest),
+            place.line,
+            place.column,
+            name=named(self.manifest) if self.manifest else "",
             field=f"{self.path}{field}".rstrip("."),
             severity=severity,
         )
 
 
-def read(path: str) -> Iterator[Document | Problem]:
-    """The objects in a file, in all `.yaml`, `.yml` and `.json` files of a folder (not of the
-    folders below it), or in standard input (`-`).
+def read_all(paths: Sequence[str], counts: Counts) -> Iterator[Document | Problem]:
+    """The objects in several files and folders, as `read` gives them.
+
+    That there is nothing at all in them is a Problem, too: more often than that all is well, it
+    means that something went wrong before.
+    """
+    nothing = True
+    for path in paths:
+        for entry in read(path, counts):
+            nothing = False
+            yield entry
+    if nothing and not (counts.helm_templates or counts.kustomize_patches):
+        source = ", ".join("<stdin>" if path == "-" else path for path in paths)
+        yield Problem(source, "there is nothing in it; check what should have been written there")
+
+
+def read(path: str, counts: Counts | None = None) -> Iterator[Document | Problem]:
+    """The objects in a file, in all `.yaml`, `.yml` and `.json` files of a folder and those below
+    it (but for hidden ones, `.git` and the like), or in standard input (`-`).
 
     Lists are unwrapped. Whatever can't be read is a Problem in its place and keeps nothing else
-    from being read; nothing is raised.
+    from being read; nothing is raised. Helm templates and kustomize patches are only counted.
+
+    Args:
+        counts: what to count the files in.
     """
+    counts = counts or Counts()
     try:
         files = _files(path)
     except OSError as error:
-        yield Problem(path, f"can't be read: {error.strerror}")
+        yield Problem(str(error.filename), f"can't be read: {error.strerror}")
         return
     if not files:
-        yield Problem(path, "has no .yaml, .yml or .json file")
+        yield Problem(path, "has no .yaml, .yml or .json file, nor has a folder below it")
     for file in files:
-        source = "<stdin>" if file == "-" else file
-        try:
-            text = text_of(file)
-        except ValueError as error:
-            yield Problem(source, str(error))
+        counts.files += 1
+        if file != "-" and skipped.is_chart_template(Path(file)):
+            counts.helm_templates += 1
+        elif file != "-" and skipped.is_kustomize_patch(Path(file)):
+            counts.kustomize_patches += 1
         else:
-            for _, found in pieces(source, text):
-                yield from found
+            yield from _file(file, counts)
+
+
+def _file(file: str, counts: Counts) -> Iterator[Document | Problem]:
+    source = "<stdin>" if file == "-" else file
+    try:
+        text = text_of(file)
+    except decode.DecodeError as error:
+        yield Problem(source, error.reason, error.line)
+        return
+    entries = [entry for _, found in pieces(source, text) for entry in found]
+    unreadable = any(isinstance(entry, Problem) for entry in entries)
+    if unreadable and skipped.has_template_actions(text):
+        counts.helm_templates += 1
+    else:
+        yield from entries
 
 
 def _files(path: str) -> list[str]:
     if path == "-" or not Path(path).is_dir():
         return [path]
-    return sorted(
-        str(file) for file in Path(path).iterdir() if file.suffix in _SUFFIXES and not file.is_dir()
-    )
+    found: list[str] = []
+    for folder, folders, names in os.walk(path, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += (
+            str(Path(folder, name))
+            for name in sorted(names)
+            if name.endswith(_SUFFIXES) and not name.startswith(".")
+        )
+    return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def text_of(path: str) -> str:
     """The text of a file, or of standard input (`-`).
 
     Raises:
-        ValueError: it can't be read, is larger than MAX_BYTES, or isn't UTF-8.
+        DecodeError: it can't be read, is larger than MAX_BYTES, or isn't UTF-8.
     """
     try:
         with sys.stdin.buffer if path == "-" else Path(path).open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ValueError(f"can't be read: {error.strerror}") from None
+        raise decode.DecodeError(f"can't be read: {error.strerror}") from None
     if len(content) > MAX_BYTES:
-        raise ValueError(f"is larger than {MAX_BYTES >> 20} MiB; split it")
+        raise decode.DecodeError(f"is larger than {MAX_BYTES >> 20} MiB; split it")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line}: is not UTF-8 text") from None
+        raise decode.DecodeError("is not UTF-8 text", line) from None
 
 
 def pieces(source: str, text: str) -> Iterator[tuple[str, list[Document | Problem]]]:
@@ -118,12 +173,9 @@ def pieces(source: str, text: str) -> Iterator[tuple[str, list[Document | Proble
     A List has several objects. The text is cut up before any of it is parsed, so that an error in
     one document leaves the others readable.
     """
-    index = 1
     for line, piece in _cut(text):
-        found = _objects(source, index, line, piece)
-        if found:
+        if found := _objects(source, line, piece):
             yield piece, found
-            index += 1
 
 
 def _cut(text: str) -> Iterator[tuple[int, str]]:
@@ -137,43 +189,66 @@ def _cut(text: str) -> Iterator[tuple[int, str]]:
     yield line, text[start:]
 
 
-def _objects(source: str, index: int, line: int, text: str) -> list[Document | Problem]:
+def _objects(source: str, line: int, text: str) -> list[Document | Problem]:
     if all(part[:1] == "%" or part.lstrip()[:1] in ("", "#") for part in text.splitlines()):
         return []  # Directives (`%YAML 1.2`) are a document of their own here, and say nothing.
+    document = Document(source, {}, text=text, first_line=line)
     try:
         value = decode.decode(text, line)
     except decode.DecodeError as error:
+        if isinstance(error, decode.UnknownTag) and api.GROUP not in text:
+            return [document]
         return [Problem(source, error.reason, error.line, error.column)]
-    return [] if value is None else list(_unwrap(Document(source, index, "", value)))
+    return [] if value is None else list(_unwrap(document, value))
 
 
-def _unwrap(document: Document) -> Iterator[Document | Problem]:
-    value: Any = document.manifest
-    if not isinstance(value, dict):
-        reason = "must be a map with apiVersion and kind"
-        yield Problem(document.source, reason, field=document.path.rstrip("."))
-    elif isinstance(items := value.get("items"), list):
+def _unwrap(document: Document, value: Any) -> Iterator[Document | Problem]:
+    if isinstance(value, list) and not document.path:
+        yield document  # A playbook, a JSON patch, ...
+    elif not isinstance(value, dict):
+        yield document.problem("", "is no manifest: must be a map with apiVersion and kind")
+    elif isinstance(items := value.get("items"), list) and str(value.get("kind")).endswith("List"):
         for number, item in enumerate(items):
-            path = f"{document.path}items[{number}]."
-            yield from _unwrap(replace(document, path=path, manifest=_typed(item, value)))
+            inner = replace(document, path=f"{document.path}items[{number}].")
+            yield from _unwrap(inner, _typed(item, value))
     else:
-        missing = [
-            field
-            for field in ("apiVersion", "kind")
-            if not isinstance(value.get(field), str) or not value[field]
-        ]
-        for field in missing:
-            yield document.problem(field, "must be a text that is not empty")
-        if not missing:
+        document = replace(document, manifest=value)
+        missing = [key for key in ("apiVersion", "kind") if not _says(value, key)]
+        if missing and _is_meant_as_at(value):
+            for key in missing:
+                yield document.problem(key, f"is required: {_REQUIRED[key]}")
+        else:
             yield document
 
 
-def _typed(item: Any, items: dict[str, Any]) -> Any:
+_REQUIRED = {"apiVersion": f"apiVersion: {api.API_VERSION}", "kind": f"kind: {api.KIND}"}
+
+
+def _says(manifest: Manifest, key: str) -> bool:
+    return isinstance(manifest.get(key), str) and bool(manifest[key])
+
+
+def _is_meant_as_at(value: Manifest) -> bool:
+    """Whether somebody who left out the apiVersion or the kind must have meant an At."""
+    spec = value.get("spec")
+    return (
+        is_at(value)
+        or _is_of_our_group(value)
+        or ("metadata" in value and isinstance(spec, dict) and "schedule" in spec)
+    )
+
+
+def _typed(item: Any, items: Manifest) -> Any:
     """An item of a typed list (`PodList`), where the API server leaves out what the kind says."""
     kind = items.get("kind")
     if not isinstance(item, dict) or not isinstance(kind, str) or kind == "List":
         return item
     return {"apiVersion": items.get("apiVersion"), "kind": kind.removesuffix("List"), **item}
+
+
+def is_manifest(manifest: Manifest) -> bool:
+    """Whether it says what it is; other YAML than Kubernetes' doesn't."""
+    return _says(manifest, "apiVersion") and _says(manifest, "kind")
 
 
 def is_at_or_pod(manifest: Manifest) -> bool:
@@ -183,12 +258,15 @@ def is_at_or_pod(manifest: Manifest) -> bool:
 def violations(document: Document) -> list[Problem]:
     """What is wrong with an At, or with a Pod's metadata; nothing is, with other kinds.
 
-    Of a Pod no more is checked, since it may come from a cluster of a later release. Any At is
-    meant to be ours, so that a misspelt apiVersion is heard and not ignored.
+    Of a Pod no more is checked, since it may come from a cluster of a later release. Any At, and
+    anything of our group, is meant to be ours, so that a misspelt apiVersion or kind is heard.
     """
     manifest = document.manifest
     found: list[validation.Violation] = []
-    if is_at(manifest):
+    if _is_of_our_group(manifest) and not is_at(manifest):
+        reason = f'must be "{api.KIND}"; there is no other kind in {api.GROUP}'
+        found = [validation.Violation("kind", reason)]
+    elif is_at(manifest):
         found = validation.check_at(manifest)
     elif is_pod(manifest):
         found = [
@@ -200,11 +278,15 @@ def violations(document: Document) -> list[Problem]:
 
 
 def is_at(manifest: Manifest) -> bool:
-    return bool(manifest["kind"] == api.KIND)
+    return bool(manifest.get("kind") == api.KIND)
 
 
 def is_pod(manifest: Manifest) -> bool:
-    return bool(manifest["kind"] == "Pod" and manifest["apiVersion"] == "v1")
+    return bool(manifest.get("kind") == "Pod" and manifest.get("apiVersion") == "v1")
+
+
+def _is_of_our_group(manifest: Manifest) -> bool:
+    return str(manifest.get("apiVersion")).partition("/")[0] == api.GROUP
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]

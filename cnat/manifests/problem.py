@@ -66,7 +66,8 @@ class Counts:
         files: that were opened; standard input is one.
         ats: that are as they should be.
         invalid: objects, or documents that can't be read, with at least one error.
-        others: objects of other kinds, and YAML that is no manifest.
+        others: objects of other kinds.
+        foreign: documents that are no manifests: they have neither `apiVersion` nor `kind`.
         helm_templates, kustomize_patches: files that were skipped as such.
     """
 
@@ -74,21 +75,26 @@ class Counts:
     ats: int = 0
     invalid: int = 0
     others: int = 0
+    foreign: int = 0
     helm_templates: int = 0
     kustomize_patches: int = 0
 
     def __str__(self) -> str:
         """`12 files: 9 Ats, 1 invalid, 30 other objects, 2 Helm templates skipped`."""
+        skipped = [
+            _counted(number, noun)
+            for number, noun in (
+                (self.foreign, "other document"),
+                (self.helm_templates, "Helm template"),
+                (self.kustomize_patches, "kustomize patch"),
+            )
+            if number
+        ]
         notes = [
             _counted(self.ats, "At"),
             f"{self.invalid} invalid" if self.invalid else "",
             _counted(self.others, "other object") if self.others else "",
-            f"{_counted(self.helm_templates, 'Helm template')} skipped"
-            if self.helm_templates
-            else "",
-            f"{_counted(self.kustomize_patches, 'kustomize patch')} skipped"
-            if self.kustomize_patches
-            else "",
+            f"{', '.join(skipped)} skipped" if skipped else "",
         ]
         return f"{_counted(self.files, 'file')}: {', '.join(filter(None, notes))}"
 

@@ -77,8 +77,9 @@ class Snapshot:
     `namespace/name` for a uid. Objects that are neither At nor Pod are ignored.
 
     Args:
-        documents: as `cnat.manifests.files.read` gives them.
+        documents: as `cnat.manifests.files.read_all` gives them.
         now: the time to plan for, aware.
+        counts: those of the files that the documents came from.
         namespace: see only its objects, and put those there that name none (else in `default`).
         selector: label selector for the Ats, in kubectl's syntax.
 
@@ -95,21 +96,34 @@ class Snapshot:
         documents: Iterable[Document | Problem],
         now: Callable[[], datetime],
         *,
+        counts: Counts | None = None,
         namespace: str | None = None,
         selector: str | None = None,
     ) -> None:
         self.now = now
         self.problems: list[Problem] = []
-        self.counts = Counts()
+        self.counts = counts or Counts()
         self._selection = Selection(namespace, parse(selector or ""))
         self._documents: dict[Key, Document] = {}
         for entry in documents:
             if isinstance(entry, Problem):
+                self.counts.invalid += 1
                 self.problems.append(entry)
             elif refused := files.violations(entry):
+                self.counts.invalid += 1
                 self.problems += refused
-            elif files.is_at_or_pod(entry.manifest):
-                self._add(entry, namespace or "default")
+            else:
+                self._count(entry.manifest)
+                if files.is_at_or_pod(entry.manifest):
+                    self._add(entry, namespace or "default")
+
+    def _count(self, manifest: Manifest) -> None:
+        if files.is_at(manifest):
+            self.counts.ats += 1
+        elif files.is_manifest(manifest):
+            self.counts.others += 1
+        else:
+            self.counts.foreign += 1
 
     def _add(self, document: Document, namespace: str) -> None:
         known = completed(document.manifest, namespace=namespace)
@@ -119,7 +133,11 @@ class Snapshot:
         )
         first = self._documents.setdefault(key(known), document)
         if first is not document:
-            self.problems.append(document.problem("metadata.name", f"is also in {first}"))
+            reason = (
+                f"is also at {first.place}, and that one is planned; a cluster can have only one. "
+                "What a change would do to what is there: -f CHANGED --against cluster (or a dump)"
+            )
+            self.problems.append(document.problem("metadata.name", reason, "warning"))
 
     def place(self, namespace: str, name: str) -> Place | None:
         """Where an At stands; None if it isn't among the manifests."""
@@ -127,7 +145,7 @@ class Snapshot:
         return document.place if document else None
 
     def pods(self) -> Iterator[list[Manifest]]:
-        yield self._selection.pods(self._objects(), all_readable=not self.problems)
+        yield self._selection.pods(self._objects(), all_readable=not self.counts.invalid)
 
     def ats(self) -> Iterator[list[Manifest]]:
         yield self._selection.ats(self._objects())

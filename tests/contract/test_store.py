@@ -210,7 +210,7 @@ def test_a_refused_at_is_not_there_and_is_told(tmp_path: Path, file: Path) -> No
     file.write_text(AT.replace("command", "comand"))
     cluster = store(tmp_path)
     assert ats(cluster) == []
-    assert str(cluster.problems[0]).startswith(f"{file}: At cnrex, spec.comand: ")
+    assert str(cluster.problems[0]).startswith(f"{file}:7:3: At cnrex, spec.comand: ")
 
 
 def test_a_corrected_at_is_there_again(tmp_path: Path, file: Path) -> None:

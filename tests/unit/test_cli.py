@@ -357,7 +357,7 @@ def test_a_malformed_document_is_told_and_keeps_nothing_else_from_being_planned(
     field = "spec.containers[0].imgae"
     assert ran.code == 1
     assert ran.err.splitlines() == [
-        f'{path}: At bad, {field}: unknown field "imgae"; did you mean "image"?',
+        f'{path}:17:5: At bad, {field}: unknown field "imgae"; did you mean "image"?',
         f"{path}:22:1: did not find expected node content",
     ]
     assert [row[0] for row in rows(ran.out)] == ["cnrex", "cnrex", "last", "last"]

@@ -11,7 +11,7 @@ from cnat.cluster.protocol import Rejected
 from cnat.core import api
 from cnat.core.objects import At
 from cnat.manifests.files import Document
-from cnat.manifests.problem import Problem
+from cnat.manifests.problem import Counts, Problem
 from cnat.manifests.snapshot import Snapshot
 
 NOW = datetime(2027, 3, 1, 2, tzinfo=UTC)
@@ -43,8 +43,7 @@ def pod(name: str, at_uid: str = "", **metadata: Any) -> dict[str, Any]:
 
 def snapshot(*entries: dict[str, Any] | Problem, **options: Any) -> Snapshot:
     documents = [
-        entry if isinstance(entry, Problem) else Document("file", number, "", entry)
-        for number, entry in enumerate(entries, 1)
+        entry if isinstance(entry, Problem) else Document("file", entry) for entry in entries
     ]
     return Snapshot(documents, lambda: NOW, **options)
 
@@ -109,12 +108,39 @@ def test_a_pod_of_a_later_release_is_taken_as_it_is() -> None:
     assert pods(snapshot(later)) == ["p"]
 
 
-def test_an_object_that_is_there_twice_names_both_places() -> None:
+def test_an_object_that_is_there_twice_is_doubtful_and_names_both_places() -> None:
     source = snapshot(at("a"), at("b"), at("a", namespace="default"))
     assert ats(source) == ["a", "b"]
-    assert [str(each) for each in source.problems] == [
-        "file: At default/a, metadata.name: is also in file, document 1"
-    ]
+    (problem,) = source.problems
+    assert problem.severity == "warning"
+    assert str(problem).startswith(
+        "file: warning: At default/a, metadata.name: is also at file, and that one is planned; "
+    )
+
+
+def test_what_was_read_is_counted() -> None:
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap"}
+    problem = Problem("file", "is no YAML")
+    source = snapshot(at("a"), at("b") | {"spec": {}}, config_map, {"services": {}}, problem)
+    assert source.counts == Counts(ats=1, invalid=2, others=1, foreign=1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        (Counts(files=1, ats=1), "1 file: 1 At"),
+        (Counts(files=2, invalid=1), "2 files: 0 Ats, 1 invalid"),
+        (
+            Counts(12, 9, 1, 30, 1, 2, 3),
+            (
+                "12 files: 9 Ats, 1 invalid, 30 other objects, 1 other document, "
+                "2 Helm templates, 3 kustomize patches skipped"
+            ),
+        ),
+    ],
+)
+def test_counts_are_one_line(counts: Counts, line: str) -> None:
+    assert str(counts) == line
 
 
 def test_no_pod_looks_orphaned_while_something_is_unreadable() -> None:
