@@ -193,10 +193,11 @@ def _folder(
 
 def _live(options: Options, deadline: Deadline, now: Callable[[], datetime] | None) -> Cluster:
     from cnat.cluster import live
+    from cnat.cluster.connect import NotConfigured, connect
 
     try:
-        connection = live.connect(options.kubeconfig, options.context, options.concurrency)
-    except live.NotConfigured as error:
+        connection = connect(options.kubeconfig, options.context, options.concurrency)
+    except NotConfigured as error:
         if options.kubeconfig or options.context:
             raise UsageError(str(error)) from error
         raise

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from kubernetes import client, config
-
-from cnat import __version__
-from cnat.cluster.credentials import Credentials
+from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import Rejected, Unreachable
+from cnat.cluster.protocol import Rejected
 from cnat.cluster.server_clock import ServerClock
 from cnat.cluster.transport import Transport
 from cnat.core import api
@@ -31,65 +25,11 @@ _ATS = f"/apis/{api.GROUP}/{api.VERSION}"
 _EVENTS = "/apis/events.k8s.io/v1"
 
 
-class NotConfigured(Unreachable):
-    """No usable cluster configuration. The text says what was looked for."""
-
-
-def connect(kubeconfig: str | None, context: str | None, connections: int) -> client.ApiClient:
-    """A client for the cluster that kubectl would talk to with the same two flags.
-
-    In-cluster credentials count where there is neither a flag, nor KUBECONFIG, nor
-    `~/.kube/config`.
-
-    Args:
-        connections: how many requests will be under way at once.
-
-    Raises:
-        NotConfigured: a named file or context doesn't exist or can't be used, or nothing is
-            configured at all.
-    """
-    configuration = client.Configuration()
-    wanted = kubeconfig or os.environ.get("KUBECONFIG") or ""
-    # The user of a container may have no home, or one that it can't look into.
-    default = Path(os.environ.get("HOME", "/"), ".kube/config")
-    try:
-        if wanted or context or os.access(default, os.R_OK):
-            path = wanted or str(default)
-            config.load_kube_config(path, context, client_configuration=configuration)
-        else:
-            config.load_incluster_config(client_configuration=configuration)
-    except Exception as error:  # Whatever the client stumbles over in a file that is none.
-        if kubeconfig and not os.access(kubeconfig, os.F_OK):
-            raise NotConfigured(f"the kubeconfig {kubeconfig} does not exist") from error
-        raise NotConfigured(_why_not(wanted or str(default), context, error)) from error
-    configuration.retries = False  # One place retries: Transport, which knows the deadline.
-    configuration.connection_pool_maxsize = connections
-    connection = client.ApiClient(configuration)
-    connection.user_agent = f"cnat/{__version__}"
-    return connection
-
-
-def _why_not(files: str, context: str | None, error: Exception) -> str:
-    existing = [path for path in files.split(os.pathsep) if os.access(path, os.F_OK)]
-    if existing:
-        with suppress(Exception):
-            known = [entry["name"] for entry in config.list_kube_config_contexts(files)[0]]
-            if context and context not in known:
-                return f"there is no context {context!r} in {files}, only {', '.join(known)}"
-        return f"the kubeconfig {files} can't be used: {error}"
-    if os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return f"the in-cluster configuration can't be used: {error}"
-    return (
-        f"no cluster is configured: {files} does not exist and this is no Pod; give --kubeconfig "
-        "FILE, set KUBECONFIG, or plan without a cluster by -f FILE"
-    )
-
-
 class LiveCluster:
     """A `cnat.cluster.protocol.Cluster` on a Kubernetes API server; thread-safe.
 
     Args:
-        connection: from `connect`.
+        connection: from `cnat.cluster.connect.connect`.
         deadline: nothing is sent, and no retry waited for, beyond it.
         namespace: only this one; None for all.
         selector: label selector for the Ats, in kubectl's syntax.
@@ -100,7 +40,7 @@ class LiveCluster:
 
     def __init__(
         self,
-        connection: client.ApiClient,
+        connection: Connection,
         deadline: Deadline,
         *,
         namespace: str | None = None,
@@ -111,11 +51,9 @@ class LiveCluster:
     ) -> None:
         self.clock = ServerClock()
         self._now = now or self.clock.now
-        credentials = Credentials(connection)
-        self._transport = Transport(connection, credentials, deadline, self.clock)
+        self._transport = Transport(connection, deadline, self.clock)
         self._request = self._transport.request
-        listing = deadline.part(_LISTING)
-        self._list = Transport(connection, credentials, listing, self.clock).request
+        self._list = Transport(connection, deadline.part(_LISTING), self.clock).request
         self._scope = f"/namespaces/{quote(namespace)}" if namespace else ""
         self._selector = selector
         self._page_size = page_size

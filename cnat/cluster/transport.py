@@ -8,9 +8,8 @@ from typing import Any, NoReturn
 
 import tenacity
 import urllib3
-from kubernetes import client
 
-from cnat.cluster.credentials import Credentials
+from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import OutOfTime, Rejected, Unreachable
 from cnat.cluster.server_clock import ServerClock
@@ -30,23 +29,13 @@ class Transport:
     """Requests over a connection; thread-safe.
 
     Args:
-        connection: from `cnat.cluster.live.connect`.
-        credentials: of that connection.
+        connection: from `cnat.cluster.connect.connect`.
         deadline: nothing is sent, and no retry waited for, beyond it.
         clock: learns the server's time from each answer.
     """
 
-    def __init__(
-        self,
-        connection: client.ApiClient,
-        credentials: Credentials,
-        deadline: Deadline,
-        clock: ServerClock,
-    ) -> None:
-        # Without the client's layer above it, which looks for other content types at each request.
-        self._pool = connection.rest_client.pool_manager
-        self._host: str = connection.configuration.host
-        self._credentials = credentials
+    def __init__(self, connection: Connection, deadline: Deadline, clock: ServerClock) -> None:
+        self._connection = connection
         self._deadline = deadline
         self._clock = clock
         self._retrying = tenacity.Retrying(
@@ -88,17 +77,15 @@ class Transport:
         if not remaining:
             raise OutOfTime("the pass had to end before this request")
         timeout = min(timeout, remaining)
-        headers = {
-            "Accept": "application/json",
-            "Content-Type": content_type,
-            **self._credentials.headers(),
-        }
+        headers = self._connection.headers()
+        headers["Accept"] = "application/json"
+        headers["Content-Type"] = content_type
         sent = time.time()
         until = time.monotonic() + timeout
         try:
-            answer = self._pool.urlopen(
+            answer = self._connection.pool.urlopen(
                 method,
-                self._host + path,
+                self._connection.host + path,
                 body=None if body is None else json.dumps(body),
                 headers=headers,
                 timeout=urllib3.Timeout(total=timeout),
@@ -106,7 +93,7 @@ class Transport:
             )
             content = self._read(answer, until)
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"cannot reach {self._host}: {_cause(error)}") from error
+            raise Unreachable(f"cannot reach {self._connection.host}: {_cause(error)}") from error
         self._clock.observe(answer.headers.get("Date"), sent, time.time())
         try:
             document = json.loads(content)
@@ -120,7 +107,7 @@ class Transport:
 
     def no_api_server(self, why: str) -> Unreachable:
         """The error for what answers, but not as the Kubernetes API does."""
-        return Unreachable(f"{self._host} is no Kubernetes API server: {why}")
+        return Unreachable(f"{self._connection.host} is no Kubernetes API server: {why}")
 
     def _read(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
         """The body. urllib3's own time-out is for each piece that arrives, however small."""
@@ -129,7 +116,7 @@ class Transport:
             pieces.append(piece)
             if time.monotonic() > until:
                 response.close()
-                raise Unreachable(f"{self._host} answers too slowly")
+                raise Unreachable(f"{self._connection.host} answers too slowly")
         return b"".join(pieces)
 
     def _give_up(self, state: tenacity.RetryCallState) -> bool:

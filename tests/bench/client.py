@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cnat.cluster import live
-from cnat.cluster.credentials import Credentials
+from cnat.cluster.connect import connect
 
 Manifest = dict[str, Any]
 T = TypeVar("T")
@@ -34,11 +33,11 @@ class Client:
     """
 
     def __init__(self, kubeconfig: Path, width: int) -> None:
-        connection = live.connect(str(kubeconfig), None, width)
+        connection = connect(str(kubeconfig), None, width)
         self._width = width
-        self._host = connection.configuration.host
-        self._pool = connection.rest_client.pool_manager
-        self._headers = {"Accept": "application/json", **Credentials(connection).headers()}
+        self._host = connection.host
+        self._pool = connection.pool
+        self._headers = {"Accept": "application/json", **connection.headers()}
 
     def __call__(
         self, method: str, path: str, body: object = None, content_type: str = "application/json"

@@ -18,6 +18,7 @@ import pytest
 import urllib3
 
 from cnat.cluster import live
+from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import ClusterError, OutOfTime
 from cnat.engine.reconcile import Settings, reconcile
@@ -149,7 +150,7 @@ def weather(real_sandbox: RealSandbox, tmp_path: Path) -> Weather:
 def reconciled(
     sandbox: RealSandbox, kubeconfig: Path, timeout: float = 30.0, concurrency: int = 4
 ) -> Results:
-    connection = live.connect(str(kubeconfig), None, concurrency)
+    connection = connect(str(kubeconfig), None, concurrency)
     deadline = Deadline(timeout)
     cluster = live.LiveCluster(
         connection, deadline, namespace=sandbox.namespace, page_size=PAGE_SIZE

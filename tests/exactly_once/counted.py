@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from cnat.cluster import live
+from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster
 from cnat.core.objects import At
@@ -74,7 +74,7 @@ def poll(true: Callable[[], bool], looks: int = 300) -> None:
 @contextmanager
 def _opened(sandbox: Sandbox, now: datetime | None) -> Iterator[Cluster]:
     if isinstance(sandbox, RealSandbox):
-        connection = live.connect(str(sandbox.kubeconfig), None, 4)
+        connection = connect(str(sandbox.kubeconfig), None, 4)
         cluster = sandbox.cluster(connection, Deadline(30.0))
         cluster.pinned = now
         try:

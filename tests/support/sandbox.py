@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from kubernetes import client
-
 from cnat.cluster import live
-from cnat.cluster.credentials import Credentials
+from cnat.cluster.connect import connect
+from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster, Rejected
 from cnat.core import api
@@ -141,8 +140,7 @@ class RealSandbox:
         self.control_plane = control_plane
         self.namespace = namespace
         self.kubeconfig = kubeconfig
-        self.admin = live.connect(str(control_plane.kubeconfig), None, 4)
-        self._credentials = Credentials(self.admin)
+        self.admin = connect(str(control_plane.kubeconfig), None, 4)
 
     @classmethod
     @contextmanager
@@ -181,10 +179,11 @@ class RealSandbox:
         accept: frozenset[int] | set[int] = frozenset(),
     ) -> Manifest:
         """One request as the administrator. Codes in `accept` are no errors."""
-        headers = {**self._credentials.headers(), "Content-Type": content_type}
-        url = self.admin.configuration.host + path
-        answer = self.admin.rest_client.request(method, url, headers, body)
-        document: Manifest = json.loads(answer.read())
+        headers = self.admin.headers()
+        headers["Content-Type"] = content_type
+        text = None if body is None else json.dumps(body)
+        answer = self.admin.pool.request(method, self.admin.host + path, body=text, headers=headers)
+        document: Manifest = answer.json()
         if answer.status >= 300 and answer.status not in accept:
             raise Rejected(answer.status, str(document.get("reason")), str(document.get("message")))
         return document
@@ -237,11 +236,11 @@ class RealSandbox:
     def delete_pod(self, name: str) -> None:
         self.request("DELETE", f"{self.core}/pods/{name}")
 
-    def cluster(self, connection: client.ApiClient, deadline: Deadline) -> PinnedCluster:
+    def cluster(self, connection: Connection, deadline: Deadline) -> PinnedCluster:
         return PinnedCluster(connection, deadline, namespace=self.namespace, page_size=3)
 
     def reconcile(self, now: datetime | None = None) -> Results:
-        connection = live.connect(str(self.kubeconfig), None, 4)
+        connection = connect(str(self.kubeconfig), None, 4)
         try:
             cluster = self.cluster(connection, Deadline(30.0))
             cluster.pinned = now

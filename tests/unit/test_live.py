@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import client
 
-from cnat.cluster import live
+from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.live import LiveCluster
 from cnat.cluster.protocol import OutOfTime, Rejected, Unreachable
@@ -41,7 +40,7 @@ def live_on(
 ) -> Iterator[LiveCluster]:
     with fake_server.served() as url, tempfile.TemporaryDirectory() as directory:
         path = kubeconfig(Path(directory, "kubeconfig"), url)
-        with live.connect(str(path), None, 1) as connection:
+        with closing(connect(str(path), None, 1)) as connection:
             yield LiveCluster(connection, deadline or Impatient(), **options)
 
 
@@ -356,23 +355,20 @@ def test_a_connection_that_always_breaks_is_told_in_plain_words() -> None:
         list(cluster.ats())
 
 
-def test_a_server_that_is_not_there_is_named() -> None:
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     with FakeServer().served() as url:
         pass
-    configuration = client.Configuration()
-    configuration.host = url
-    configuration.retries = False
-    with client.ApiClient(configuration) as connection:
+    with closing(connect(str(kubeconfig(tmp_path / "k", url)), None, 1)) as connection:
         cluster = LiveCluster(connection, Impatient())
         with pytest.raises(Unreachable, match=rf"^cannot reach {url}: .*Connection refused$"):
             list(cluster.ats())
 
 
-def test_a_server_that_nobody_vouches_for_is_not_talked_to(real_sandbox: RealSandbox) -> None:
-    configuration = client.Configuration()
-    configuration.host = real_sandbox.control_plane.server
-    configuration.retries = False
-    with client.ApiClient(configuration) as connection:
+def test_a_server_that_nobody_vouches_for_is_not_talked_to(
+    real_sandbox: RealSandbox, tmp_path: Path
+) -> None:
+    path = kubeconfig(tmp_path / "k", real_sandbox.control_plane.server)
+    with closing(connect(str(path), None, 1)) as connection:
         cluster = LiveCluster(connection, Impatient())
         with pytest.raises(Unreachable, match=r"^cannot reach .*certificate verify failed[^\n]*$"):
             list(cluster.ats())
@@ -510,85 +506,3 @@ def test_an_event_at_every_limit_is_accepted(real_sandbox: RealSandbox) -> None:
     on(real_sandbox).create_event(event)
     (found,) = real_sandbox.events()
     assert found["note"] == "é" * 512
-
-
-# Finding the cluster
-
-
-@pytest.fixture
-def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An environment in which no cluster is configured, and its empty home."""
-    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
-
-
-def host(file: Path | None = None, context: str | None = None) -> str:
-    connection = live.connect(str(file) if file else None, context, 1)
-    found: str = connection.configuration.host
-    return found
-
-
-def test_a_named_kubeconfig_comes_first(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kubeconfig(nowhere / ".kube/config", "https://home")
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(nowhere / "env", "https://env")))
-    assert host(kubeconfig(nowhere / "flag", "https://flag")) == "https://flag"
-    assert host() == "https://env"
-    monkeypatch.delenv("KUBECONFIG")
-    assert host() == "https://home"
-
-
-def test_several_kubeconfigs_are_one(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = [
-        kubeconfig(nowhere / "one", "https://one", "first"),
-        kubeconfig(nowhere / "two", "https://two", "second"),
-    ]
-    monkeypatch.setenv("KUBECONFIG", ":".join(map(str, files)))
-    assert host(context="first") == "https://one"
-    with pytest.raises(live.NotConfigured, match=r"no context 'third' in .*, only first, second$"):
-        host(context="third")
-
-
-@pytest.mark.usefixtures("nowhere")
-def test_nothing_configured_says_what_to_give() -> None:
-    with pytest.raises(live.NotConfigured, match=r"no cluster is configured: .* give --kubeconfig"):
-        host()
-
-
-def test_an_absent_kubeconfig_is_named(nowhere: Path) -> None:
-    with pytest.raises(live.NotConfigured, match=r"^the kubeconfig .*/absent does not exist$"):
-        host(nowhere / "absent")
-
-
-def test_an_absent_context_is_told_with_those_there_are(nowhere: Path) -> None:
-    with pytest.raises(live.NotConfigured, match=r"there is no context 'there' in .*, only here$"):
-        host(kubeconfig(nowhere / "k"), "there")
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"[]", b"a: [", b"\xff", b"{}", b"contexts: 7", b"current-context: here"]
-)
-def test_a_kubeconfig_that_is_none_is_named(nowhere: Path, content: bytes) -> None:
-    path = nowhere / "k"
-    path.write_bytes(content)
-    with pytest.raises(live.NotConfigured, match=rf"^the kubeconfig {path} can't be used: "):
-        host(path)
-
-
-def test_a_folder_is_no_kubeconfig(nowhere: Path) -> None:
-    with pytest.raises(live.NotConfigured, match=r"can't be used: .*directory"):
-        host(nowhere)
-
-
-@pytest.mark.usefixtures("nowhere")
-def test_a_pod_without_credentials_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
-    with pytest.raises(live.NotConfigured, match="the in-cluster configuration can't be used"):
-        host()
-
-
-def test_the_pool_is_as_wide_as_the_concurrency(nowhere: Path) -> None:
-    connection = live.connect(str(kubeconfig(nowhere / "k")), None, 7)
-    assert connection.configuration.connection_pool_maxsize == 7

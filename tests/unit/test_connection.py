@@ -11,8 +11,9 @@ import pytest
 from kubernetes.config import incluster_config
 
 from cnat import __version__
-from cnat.cluster import boot_clock, live
-from cnat.cluster.credentials import Credentials
+from cnat.cluster import boot_clock
+from cnat.cluster.connect import connect
+from cnat.cluster.connection import Connection
 from tests.support.fake_server import kubeconfig
 
 
@@ -29,22 +30,22 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return Time(monkeypatch)
 
 
-def credentials(file: Path | None) -> Credentials:
-    return Credentials(live.connect(str(file) if file else None, None, 1))
+def connected(file: Path | None = None) -> Connection:
+    return connect(str(file) if file else None, None, 1)
 
 
 def test_a_request_says_by_which_program_and_for_whom_it_is_sent(tmp_path: Path) -> None:
-    headers = credentials(kubeconfig(tmp_path / "k")).headers()
-    assert headers == {"User-Agent": f"cnat/{__version__}", "authorization": "Bearer secret"}
+    headers = connected(kubeconfig(tmp_path / "k")).headers()
+    assert dict(headers) == {"User-Agent": f"cnat/{__version__}", "authorization": "Bearer secret"}
 
 
 def test_who_has_no_token_sends_none(tmp_path: Path) -> None:
-    assert "authorization" not in credentials(kubeconfig(tmp_path / "k", user={})).headers()
+    assert "authorization" not in connected(kubeconfig(tmp_path / "k", user={})).headers()
 
 
 def test_a_user_may_have_a_password(tmp_path: Path) -> None:
     user = {"username": "jane", "password": "secret"}
-    headers = credentials(kubeconfig(tmp_path / "k", user=user)).headers()
+    headers = connected(kubeconfig(tmp_path / "k", user=user)).headers()
     assert headers["authorization"] == "Basic amFuZTpzZWNyZXQ="
 
 
@@ -61,7 +62,7 @@ def counting_plugin(path: Path) -> dict[str, object]:
 
 def test_a_token_that_has_expired_is_asked_for_again(tmp_path: Path, time: Time) -> None:
     file = kubeconfig(tmp_path / "k", user=counting_plugin(tmp_path / "count"))
-    mine = credentials(file)
+    mine = connected(file)
     first = mine.headers()["authorization"]
     time.seconds += 60.0
     second = mine.headers()["authorization"]
@@ -72,12 +73,33 @@ def test_a_token_that_has_expired_is_asked_for_again(tmp_path: Path, time: Time)
 
 def test_a_plugin_is_not_run_for_each_request(tmp_path: Path, time: Time) -> None:
     count = tmp_path / "count"
-    mine = credentials(kubeconfig(tmp_path / "k", user=counting_plugin(count)))
+    mine = connected(kubeconfig(tmp_path / "k", user=counting_plugin(count)))
     mine.headers()
     runs = count.read_text()
     time.seconds += 1.0
     mine.headers()
     assert count.read_text() == runs
+
+
+def test_the_token_file_of_a_kubeconfig_is_read_again(tmp_path: Path, time: Time) -> None:
+    token = tmp_path / "token"
+    token.write_text("first")
+    mine = connected(kubeconfig(tmp_path / "k", user={"tokenFile": str(token)}))
+    assert mine.headers()["authorization"] == "Bearer first"
+    token.write_text("second")
+    time.seconds += 60.0
+    assert mine.headers()["authorization"] == "Bearer second"
+
+
+def test_a_token_file_that_is_gone_leaves_the_token_that_was_read(
+    tmp_path: Path, time: Time
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("first")
+    mine = connected(kubeconfig(tmp_path / "k", user={"tokenFile": str(token)}))
+    token.unlink()
+    time.seconds += 60.0
+    assert mine.headers()["authorization"] == "Bearer first"
 
 
 def test_the_token_file_of_a_pod_is_read_again(
@@ -96,8 +118,15 @@ def test_the_token_file_of_a_pod_is_read_again(
     clock = SimpleNamespace(now=lambda: datetime.fromtimestamp(time.seconds, UTC))
     module = SimpleNamespace(datetime=clock, timedelta=timedelta)
     monkeypatch.setattr(incluster_config, "datetime", module)
-    mine = credentials(None)
+    mine = connected()
     assert mine.headers()["authorization"] == "bearer first"
     token.write_text("second")
     time.seconds += 120.0
     assert mine.headers()["authorization"] == "bearer second"
+
+
+def test_as_many_connections_are_kept_as_there_are_requests_at_once(tmp_path: Path) -> None:
+    connection = connect(str(kubeconfig(tmp_path / "k")), None, 7)
+    kept = connection.pool.connection_from_url(connection.host).pool
+    assert kept is not None
+    assert kept.maxsize == 7
