@@ -10,6 +10,7 @@ MANAGER = "cnat"
 AT_UID = f"{GROUP}/at-uid"
 AT_NAME = f"{GROUP}/at"
 SCHEDULED_TIME = f"{GROUP}/scheduled-time"
+ATTEMPT = f"{GROUP}/attempt"
 FINALIZER = f"{GROUP}/outcome"
 POD_SELECTOR = f"{MANAGED_BY}={MANAGER}"
 
@@ -17,6 +18,7 @@ FINISHED_PHASES = frozenset({"Succeeded", "Failed", "Missed"})
 PHASES = FINISHED_PHASES | {"Pending", "Suspended", "Running"}
 
 POD_LOST = "PodLost"
+RETRYING = "Retrying"
 
 OWN_FIELDS = frozenset(
     {
@@ -26,6 +28,8 @@ OWN_FIELDS = frozenset(
         "podMetadata",
         "suspend",
         "startingDeadlineSeconds",
+        "retryPolicy",
+        "backoffLimit",
         "ttlSecondsAfterFinished",
     }
 )

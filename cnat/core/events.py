@@ -40,8 +40,10 @@ def of_change(at: At, status: Status, now: datetime) -> dict[str, Any] | None:
     reason, note = run.reason or ready.reason, ready.message
     if run.phase == "Running":
         reason = run.reason or "Running"
-        if before is None or before.pod_name != run.pod_name:
+        if run.pod_name and (before is None or before.pod_name != run.pod_name):
             reason, note = "Started", f"created Pod {run.pod_name}"
+            if status.attempts:
+                note += f", attempt {len(status.attempts) + 1}"
     name = at.name[:200].rstrip("-.")
     told = f"{at.uid}/{run.instant}/{reason}/{note}"
     troubled = run.phase in {"Running", "Pending"} and bool(_trouble(run))

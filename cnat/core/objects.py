@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from cnat.core import record, schedule
 from cnat.core.api import (
     AT_NAME,
     AT_UID,
+    ATTEMPT,
     FINALIZER,
     GROUP,
     KIND,
@@ -93,6 +95,16 @@ class At:
         return typed(self.spec, "startingDeadlineSeconds", int, "spec")
 
     @property
+    def retry_policy(self) -> str:
+        return typed(self.spec, "retryPolicy", str, "spec") or "Never"
+
+    @property
+    def backoff_limit(self) -> int:
+        """How many further Pods at most; 6 as for a Job."""
+        limit = typed(self.spec, "backoffLimit", int, "spec")
+        return 6 if limit is None else limit
+
+    @property
     def ttl_seconds_after_finished(self) -> int | None:
         return typed(self.spec, "ttlSecondsAfterFinished", int, "spec")
 
@@ -155,7 +167,7 @@ class Pod:
         at_uid, at_name: of the At that is its controller; "" if none is.
         orphan_of: uid of the At that a Pod was made for that has no controller any more
             (`kubectl delete at --cascade=orphan` takes the owner away and leaves the rest).
-        scheduled_time: the instant of its run, by the annotation.
+        scheduled_time, attempt: the instant of its run and the number in it, by the annotations.
         created: when it was.
         deleted: when a deletion that was asked for takes effect (request and grace period).
         deletion_requested: when it was asked for.
@@ -165,6 +177,9 @@ class Pod:
             containers, sidecars (restartable init containers, KEP-753).
         finished: when its last container did; for a Pod that no container of was ever reported,
             when its conditions last changed.
+        acknowledged: when a kubelet first said something of it, by that node's clock.
+        refused: when it was failed without a word of any container, by the API server's clock;
+            None where it wasn't, or where that isn't known.
     """
 
     namespace: str
@@ -175,6 +190,7 @@ class Pod:
     at_name: str
     orphan_of: str
     scheduled_time: datetime | None
+    attempt: int | None
     created: datetime | None
     deleted: datetime | None
     deletion_requested: datetime | None
@@ -187,6 +203,8 @@ class Pod:
     disruption: PodCondition
     containers: tuple[Container, ...]
     finished: datetime | None
+    acknowledged: datetime | None
+    refused: datetime | None
 
     @classmethod
     def of(cls, manifest: Manifest) -> Pod:
@@ -197,14 +215,16 @@ class Pod:
         finalizers = metadata.get("finalizers")
         has_finalizer = isinstance(finalizers, list) and FINALIZER in finalizers
         orphaned = has_finalizer and labels.get(MANAGED_BY) == MANAGER and not _controlled(metadata)
+        annotations = _map(metadata.get("annotations"))
         deleted = moment(metadata.get("deletionTimestamp"))
         grace = metadata.get("deletionGracePeriodSeconds")
         conditions = {kind: _condition(status, kind) for kind in _CONDITIONS}
+        reported = [entry for key in _CONTAINER_STATUSES for entry in _maps(status.get(key))]
         finishes = [
             moment(_map(_map(entry.get("state")).get("terminated")).get("finishedAt"))
-            for key in _CONTAINER_STATUSES
-            for entry in _maps(status.get(key))
+            for entry in reported
         ]
+        refused = status.get("phase") == "Failed" and not reported
         changes = [conditions["DisruptionTarget"].since, conditions["Ready"].since]
         return cls(
             namespace=sys.intern(str(metadata.get("namespace", ""))),
@@ -214,7 +234,8 @@ class Pod:
             at_uid=str(at.get("uid", "")),
             at_name=str(at.get("name") or labels.get(AT_NAME, "")),
             orphan_of=str(labels.get(AT_UID, "")) if orphaned else "",
-            scheduled_time=moment(_map(metadata.get("annotations")).get(SCHEDULED_TIME)),
+            scheduled_time=moment(annotations.get(SCHEDULED_TIME)),
+            attempt=_number(annotations.get(ATTEMPT)),
             created=moment(metadata.get("creationTimestamp")),
             deleted=deleted,
             deletion_requested=_before(deleted, grace),
@@ -227,9 +248,12 @@ class Pod:
             disruption=conditions["DisruptionTarget"],
             containers=tuple(_containers(spec, status)),
             finished=_latest(finishes) or _latest(changes),
+            acknowledged=moment(status.get("startTime")),
+            refused=_last_status_write(metadata) if refused else None,
         )
 
 
+_SMALL_NUMBER = re.compile(r"[1-9]\d{0,4}", re.ASCII)
 _CONDITIONS = ("PodScheduled", "DisruptionTarget", "Ready")
 _CONTAINER_STATUSES = ("initContainerStatuses", "containerStatuses")
 _NO_CONDITION = PodCondition()
@@ -308,6 +332,18 @@ def _before(moment: datetime | None, seconds: object) -> datetime | None:
         return moment - timedelta(seconds=seconds)
     except OverflowError:
         return moment
+
+
+def _last_status_write(metadata: Manifest) -> datetime | None:
+    return _latest(
+        moment(entry.get("time"))
+        for entry in _maps(metadata.get("managedFields"))
+        if entry.get("subresource") == "status"
+    )
+
+
+def _number(text: object) -> int | None:
+    return int(text) if isinstance(text, str) and _SMALL_NUMBER.fullmatch(text) else None
 
 
 def _latest(moments: Iterable[datetime | None]) -> datetime | None:

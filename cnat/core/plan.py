@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cnat.core import pod, status
+from cnat.core import pod, retry, status
 from cnat.core.fields import Malformed, Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.record import Status
@@ -42,6 +42,7 @@ class Seen:
         absent: names of Pods that this pass asked for and that aren't there, or aren't ours.
         asks_server: what would refuse the Pod can be heard. Where it can't (a dry run without
             the server), the answer that is on record stands.
+        default_starting_deadline: seconds, for an At that sets none; None for no limit.
     """
 
     at: At
@@ -50,11 +51,12 @@ class Seen:
     refusal: Refusal | None = None
     absent: frozenset[str] = frozenset()
     asks_server: bool = True
+    default_starting_deadline: float | None = None
 
 
 @dataclass(frozen=True)
 class CreatePod:
-    """Start the run of the At's instant."""
+    """Start the run of the At's instant, or another attempt at it."""
 
     at: At
     manifest: Manifest
@@ -126,9 +128,20 @@ def next_action(now: datetime, seen: Seen) -> Action | None:
 
 
 def armed_for(at: At) -> datetime | None:
-    """The instant that the At is armed for, in UTC; None if it isn't waiting for one."""
+    """When the At starts a Pod, in UTC: its instant, or the end of its back-off; None if it waits
+    for neither."""
     run = at.status.run
+    if run and run.instant and run.phase == "Running" and at.status.waits_for_attempt:
+        return retry.due(run.instant, at.status.attempts)
     return run.instant if run and run.phase == "Pending" and not run.reason else None
+
+
+def next_attempt(at: At) -> int:
+    """The number of the Pod that is to be created next for the At's instant.
+
+    An attempt is never made before the last one's end is on record, so the record counts them.
+    """
+    return len(at.status.attempts) + 1 if at.status.waits_for_attempt else 1
 
 
 def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
@@ -139,6 +152,8 @@ def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
     """
     run = seen.at.status.run
     if run is None or run.phase != "Running" or run.instant is None:
+        return None
+    if seen.at.status.waits_for_attempt:
         return None
     if any(its_pod.name == run.pod_name for its_pod in seen.pods):
         return None
@@ -153,13 +168,18 @@ def _follow_pods(now: datetime, seen: Seen) -> Action | None:
     Normally there is one. There are two where a pass was killed between a create and its status
     write, and the schedule was edited before the next pass.
     """
-    for instant, its_pod in _unrecorded(seen):
-        late = its_pod.phase == "Pending" and not its_pod.node and _too_late(now, seen.at, instant)
+    record = seen.at.status
+    for instant, attempt, its_pod in _unrecorded(seen):
+        if record.waits_for_attempt and record.run and record.run.instant != instant:
+            break  # That run is under way, too, and goes first.
+        deadline = _starting_deadline(seen, attempt)
+        late = its_pod.phase == "Pending" and not its_pod.node and _is_past(deadline, now, instant)
         if late and not its_pod.deleted:
             return DeletePod(seen.at, its_pod, unchanged=True)
-        if late:
-            return _differing(seen.at, status.missed(seen.at, instant, now, its_pod))
-        earned = status.of_pod(seen.at, instant, its_pod, now)
+        if late and deadline is not None:
+            missed = status.missed(seen.at, instant, now, deadline, its_pod, attempt)
+            return _differing(seen.at, missed)
+        earned = status.of_pod(seen.at, instant, its_pod, now, attempt)
         if action := _differing(seen.at, earned):
             return action
         if earned.phase == "Running":
@@ -169,21 +189,38 @@ def _follow_pods(now: datetime, seen: Seen) -> Action | None:
 
 def _clean_up(now: datetime, seen: Seen) -> Action | None:
     """Release and, after its time to live, delete the Pods whose outcome is recorded."""
-    for instant, its_pod in _runs(seen):
-        run = seen.at.status.ended_run(instant)
-        if run is None:
+    for instant, attempt, its_pod in _runs(seen):
+        if not _is_recorded(seen.at.status, instant, attempt, its_pod):
             continue
         if its_pod.deleted and not _name_may_become_free(now, its_pod):
             continue
         if its_pod.has_finalizer:
             return ReleasePod(seen.at, its_pod)
         ttl = seen.at.ttl_seconds_after_finished
-        completion = run.completion or its_pod.finished
+        completion = _completion(seen.at.status, instant, attempt) or its_pod.finished
         if ttl is None or completion is None or its_pod.deleted:
             continue
         if now - completion >= timedelta(seconds=ttl) and _name_may_become_free(now, its_pod):
             return DeletePod(seen.at, its_pod)
     return None
+
+
+def _is_recorded(record: Status, instant: datetime, attempt: int, its_pod: Pod) -> bool:
+    """Whether the status tells how that attempt ended."""
+    if record.run and record.run.instant == instant:
+        if attempt <= len(record.attempts):
+            return True
+        if attempt > len(record.attempts) + 1:  # It is there although the record says it ended.
+            return False
+    run = record.ended_run(instant)
+    return run is not None and run.tells_of(its_pod.name)
+
+
+def _completion(record: Status, instant: datetime, attempt: int) -> datetime | None:
+    if record.run and record.run.instant == instant and attempt <= len(record.attempts):
+        return record.attempts[attempt - 1].completion
+    run = record.ended_run(instant)
+    return run.completion if run else None
 
 
 def _name_may_become_free(now: datetime, its_pod: Pod) -> bool:
@@ -195,6 +232,8 @@ def _name_may_become_free(now: datetime, its_pod: Pod) -> bool:
 def _arm_or_start(now: datetime, seen: Seen) -> Action | None:
     """What the schedule asks for, once no earlier run is still under way."""
     at = seen.at
+    if at.status.waits_for_attempt:
+        return _go_on(now, seen)
     if at.deleting or _unrecorded(seen):
         return None
     try:
@@ -214,6 +253,27 @@ def _arm_or_start(now: datetime, seen: Seen) -> Action | None:
         return _differing(at, status.stalled(at, None, now, "InvalidSchedule", str(error)))
 
 
+def _go_on(now: datetime, seen: Seen) -> Action | None:
+    """Another Pod for the run under way, once its back-off is over."""
+    at, attempts = seen.at, seen.at.status.attempts
+    run = at.status.run
+    if run is None or run.instant is None:
+        return None
+    why = retry.objection(at, run.instant, retry.End.NOT_STARTED, attempts, now)
+    if why is not None:
+        return _differing(at, status.given_up(at, run.instant, now, why))
+    try:
+        if at.suspended:
+            return _differing(at, status.suspended(at, run.instant, now))
+        if now < retry.due(run.instant, attempts):
+            return _differing(at, status.waiting(at, run.instant, now))
+        if refusal := _refusal(seen):
+            return _refused(now, at, run.instant, refusal)
+        return CreatePod(at, pod.build(at, run.instant, next_attempt(at)))
+    except Malformed as error:
+        return _refused(now, at, run.instant, Refusal("InvalidSpec", str(error)))
+
+
 def _arm(now: datetime, seen: Seen, instant: datetime) -> Action | None:
     at = seen.at
     armed = status.armed(at, instant, now)
@@ -228,8 +288,9 @@ def _arm(now: datetime, seen: Seen, instant: datetime) -> Action | None:
 
 def _start(now: datetime, seen: Seen, instant: datetime) -> Action | None:
     at = seen.at
-    if _too_late(now, at, instant):
-        return _differing(at, status.missed(at, instant, now))
+    deadline = _starting_deadline(seen)
+    if deadline is not None and _is_past(deadline, now, instant):
+        return _differing(at, status.missed(at, instant, now, deadline))
     if refusal := _refusal(seen):
         return _refused(now, at, instant, refusal)
     return CreatePod(at, pod.build(at, instant))
@@ -249,9 +310,16 @@ def _refused(now: datetime, at: At, instant: datetime, refusal: Refusal) -> Upda
     return _differing(at, stalled)
 
 
-def _too_late(now: datetime, at: At, instant: datetime) -> bool:
-    """Whether a run that hasn't started by now never may (`spec.startingDeadlineSeconds`)."""
-    deadline = at.starting_deadline_seconds
+def _starting_deadline(seen: Seen, attempt: int = 1) -> float | None:
+    """Within so many seconds of its instant a run must have started, or it never may.
+
+    The default is about runs that nobody may want any more, not about those under way.
+    """
+    own = seen.at.starting_deadline_seconds
+    return own if own is not None or attempt > 1 else seen.default_starting_deadline
+
+
+def _is_past(deadline: float | None, now: datetime, instant: datetime) -> bool:
     return deadline is not None and (now - instant).total_seconds() > deadline
 
 
@@ -259,25 +327,29 @@ def _differing(at: At, earned: Status) -> UpdateStatus | None:
     return None if at.has_status(earned) else UpdateStatus(at, earned)
 
 
-def _unrecorded(seen: Seen) -> list[tuple[datetime, Pod]]:
-    """The Pods whose run has no recorded outcome yet; that of the status first, then by time."""
+def _unrecorded(seen: Seen) -> list[tuple[datetime, int, Pod]]:
+    """The Pods whose end isn't recorded yet; those of the status's run first, then by time.
+
+    The latest attempt comes first: that it was made says that the earlier ones had ended.
+    """
     if not seen.pods:
         return []
     record = seen.at.status
     current = record.run.instant if record.run else None
-    unrecorded = []
-    for instant, its_pod in _runs(seen):
-        run = record.ended_run(instant)
-        if run is None or not run.tells_of(its_pod.name):
-            unrecorded.append((instant, its_pod))
-    return sorted(unrecorded, key=lambda found: (found[0] != current, found[0]))
+    unrecorded = [
+        (instant, attempt, its_pod)
+        for instant, attempt, its_pod in _runs(seen)
+        if not _is_recorded(record, instant, attempt, its_pod)
+    ]
+    return sorted(unrecorded, key=lambda found: (found[0] != current, found[0], -found[1]))
 
 
-def _runs(seen: Seen) -> list[tuple[datetime, Pod]]:
-    """Each Pod with the instant of its run. A Pod that is no run's is left alone.
+def _runs(seen: Seen) -> list[tuple[datetime, int, Pod]]:
+    """Each Pod with the instant of its run, and its number in that. A Pod that is no run's is left
+    alone.
 
-    The annotation tells the instant; should somebody have changed it, the instants that the At
-    knows of are tried. The name, a hash of the instant, proves which one is right.
+    The annotations tell both; should somebody have changed them, those that the At knows of are
+    tried. The name, a hash of them, proves which are right.
     """
     if not seen.pods:
         return []
@@ -285,10 +357,14 @@ def _runs(seen: Seen) -> list[tuple[datetime, Pod]]:
     known = {run.instant for run in (*record.history, record.run) if run}
     with suppress(ValueError):  # An edit may have broken the schedule; earlier runs go on.
         known.add(seen.at.instant)
+    numbers = set(range(1, len(record.attempts) + 2))
     runs = {
-        its_pod.name: (instant, its_pod)
+        its_pod.name: (instant, attempt, its_pod)
         for its_pod in seen.pods
         for instant in {its_pod.scheduled_time} | known
-        if instant is not None and pod.is_of(seen.at, instant, its_pod)
+        for attempt in {its_pod.attempt} | numbers
+        if instant is not None
+        and attempt is not None
+        and pod.is_of(seen.at, instant, attempt, its_pod)
     }
     return list(runs.values())

@@ -17,19 +17,19 @@ _HASH_LENGTH = 20
 _SHELL_IMAGE = "busybox"
 
 
-def name(at: At, instant: datetime) -> str:
-    """The one name that this run's Pod can have, at most 63 characters.
+def name(at: At, instant: datetime, attempt: int = 1) -> str:
+    """The one name that the Pod of this attempt can have, at most 63 characters.
 
-    A run is (At uid, instant): whoever starts it, and however often, asks for the same name,
-    and the API server lets only one Pod have it.
+    A run is (At uid, instant), an attempt a number from 1 in it: whoever starts it, and however
+    often, asks for the same name, and the API server lets only one Pod have it.
     """
-    digest = hashlib.sha256(f"{at.uid}/{rfc3339(instant)}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{at.uid}/{rfc3339(instant)}/{attempt}".encode()).hexdigest()
     prefix = at.name[: _MAX_LENGTH - _HASH_LENGTH - 1].rstrip("-.")
     return f"{prefix}-{digest[:_HASH_LENGTH]}"
 
 
-def build(at: At, instant: datetime) -> dict[str, Any]:
-    """The manifest to create for the run of `at` at `instant`.
+def build(at: At, instant: datetime, attempt: int = 1) -> dict[str, Any]:
+    """The manifest to create for an attempt at the run of `at` at `instant`.
 
     `blockOwnerDeletion` stays false, since true would need permission on the At's finalizers
     under the OwnerReferencesPermissionEnforcement admission plugin.
@@ -46,7 +46,7 @@ def build(at: At, instant: datetime) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": name(at, instant),
+            "name": name(at, instant, attempt),
             "namespace": at.namespace,
             "labels": {
                 **labels,
@@ -54,7 +54,11 @@ def build(at: At, instant: datetime) -> dict[str, Any]:
                 api.AT_UID: at.uid,
                 api.AT_NAME: at.name[:_MAX_LENGTH].rstrip("-."),
             },
-            "annotations": {**annotations, api.SCHEDULED_TIME: rfc3339(instant)},
+            "annotations": {
+                **annotations,
+                api.SCHEDULED_TIME: rfc3339(instant),
+                api.ATTEMPT: str(attempt),
+            },
             "finalizers": [api.FINALIZER],
             "ownerReferences": [
                 {
@@ -71,13 +75,15 @@ def build(at: At, instant: datetime) -> dict[str, Any]:
     }
 
 
-def is_of(at: At, instant: datetime, pod: Pod) -> bool:
-    """Whether that is the Pod of this run: in the At's namespace, controlled by it, named for it.
+def is_of(at: At, instant: datetime, attempt: int, pod: Pod) -> bool:
+    """Whether that is the Pod of this attempt: in the At's namespace, controlled by it, and named
+    for it.
 
     In another namespace anybody may claim the At for an owner. The labels are not looked at:
     admission may change them.
     """
-    return (pod.namespace, pod.at_uid, pod.name) == (at.namespace, at.uid, name(at, instant))
+    its_name = name(at, instant, attempt)
+    return (pod.namespace, pod.at_uid, pod.name) == (at.namespace, at.uid, its_name)
 
 
 def changed_by_admission(sent: Manifest, admitted: Manifest) -> str | None:

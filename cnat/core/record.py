@@ -51,8 +51,9 @@ class Run:
         "Missed" and "PodLost" say that there was no Pod. One that is there after all (a pass that
         overlapped created it, or it got its labels back) is the better witness.
         """
-        without_pod = self.phase == "Missed" or self.reason == POD_LOST
-        return self.ended and (not without_pod or (self.missed and self.pod_name == pod_name))
+        never_made = self.missed and not self.pod_name
+        was_lost = self.reason == POD_LOST and self.pod_name == pod_name
+        return self.ended and not never_made and not was_lost
 
     @property
     def missed(self) -> bool:
@@ -69,6 +70,27 @@ class Run:
             "exitCode": self.exit_code,
             "reason": self.reason[:_MAX_TEXT] or None,
             "message": self.message[:_MAX_TEXT] or None,
+        }
+        return {key: value for key, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An earlier Pod of a run that got another one: how it ended. All times are in UTC."""
+
+    pod_name: str
+    start: datetime | None = None
+    completion: datetime | None = None
+    exit_code: int | None = None
+    reason: str = ""
+
+    def document(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "podName": self.pod_name,
+            "startTime": _text(self.start),
+            "completionTime": _text(self.completion),
+            "exitCode": self.exit_code,
+            "reason": self.reason[:_MAX_TEXT] or None,
         }
         return {key: value for key, value in fields.items() if value is not None}
 
@@ -104,12 +126,15 @@ class Status:
         run: the run that it is about; None before the first pass.
         history: runs at earlier instants, the newest first. That an instant which is put back
             into the schedule doesn't run again rests on these, so none is ever dropped.
+        attempts: the earlier Pods of `run`, in their order. How many there are is the number of
+            the next one, so none is ever dropped while the run goes on.
     """
 
     observed_generation: int = -1
     run: Run | None = None
     conditions: tuple[Condition, ...] = ()
     history: tuple[Run, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def phase(self) -> str:
@@ -119,6 +144,14 @@ class Status:
     def cannot_start(self) -> bool:
         """Whether it says that the At cannot start as written."""
         return self.run is not None and self.run.phase == "Pending" and bool(self.run.reason)
+
+    @property
+    def waits_for_attempt(self) -> bool:
+        """Whether its run goes on, with a Pod that is still to be created."""
+        run = self.run
+        if run is None or run.instant is None or run.ended or not self.attempts:
+            return False
+        return run.phase != "Running" or not run.pod_name
 
     @property
     def ended_runs(self) -> tuple[Run, ...]:
@@ -139,6 +172,8 @@ class Status:
         document: dict[str, Any] = {"observedGeneration": self.observed_generation}
         if self.run:
             document |= self.run.document()
+        if self.attempts:
+            document["attempts"] = [each.document() for each in self.attempts]
         if self.conditions:
             document["conditions"] = [each.document() for each in self.conditions]
         if self.history:
@@ -175,6 +210,7 @@ def parse(at: Manifest) -> Status:
         run=run,
         conditions=tuple(_condition(entry) for entry in _objects(status, "conditions")),
         history=tuple(_earlier_run(entry) for entry in _objects(status, "history")),
+        attempts=tuple(_attempt(entry) for entry in _objects(status, "attempts")),
     )
 
 
@@ -182,14 +218,13 @@ def _run(fields: Manifest, path: str) -> Run:
     phase = typed(fields, "phase", str, path)
     if phase not in PHASES:
         raise Malformed(f"{path}.phase", f"{phase!r} is none of {', '.join(sorted(PHASES))}")
-    exit_code = fields.get("exitCode")
     return Run(
         instant=_instant(fields, path),
         phase=str(phase),
         start=moment(fields.get("startTime")),
         completion=moment(fields.get("completionTime")),
         pod_name=typed(fields, "podName", str, path) or "",
-        exit_code=exit_code if isinstance(exit_code, int) else None,
+        exit_code=_exit_code(fields),
         reason=str(fields.get("reason") or ""),
         message=str(fields.get("message") or ""),
     )
@@ -199,6 +234,21 @@ def _earlier_run(entry: Manifest) -> Run:
     if _instant(entry, "status.history") is None:
         raise Malformed("status.history", "has an entry without a scheduledTime")
     return _run(entry, "status.history")
+
+
+def _attempt(entry: Manifest) -> Attempt:
+    return Attempt(
+        pod_name=typed(entry, "podName", str, "status.attempts") or "",
+        start=moment(entry.get("startTime")),
+        completion=moment(entry.get("completionTime")),
+        exit_code=_exit_code(entry),
+        reason=str(entry.get("reason") or ""),
+    )
+
+
+def _exit_code(fields: Manifest) -> int | None:
+    code = fields.get("exitCode")
+    return code if isinstance(code, int) else None
 
 
 def _instant(fields: Manifest, path: str) -> datetime | None:

@@ -7,12 +7,13 @@ status; whether it must be written is a comparison with the one the At has.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cnat.core import api, outcome
+from cnat.core import api, outcome, pod, retry
 from cnat.core.objects import At, Pod
-from cnat.core.record import MAX_RUNS, Condition, Run, Status
+from cnat.core.record import MAX_RUNS, Attempt, Condition, Run, Status
 from cnat.core.schedule import rfc3339
 
 _AGAIN = "change spec.schedule to arm a new run"
@@ -50,56 +51,105 @@ def history_full(at: At, instant: datetime, now: datetime) -> Status | None:
     return stalled(at, instant, now, "HistoryFull", message)
 
 
-def missed(at: At, instant: datetime, now: datetime, pod: Pod | None = None) -> Status:
-    """It was due, couldn't be started within `spec.startingDeadlineSeconds`, and never will be.
+def missed(
+    at: At,
+    instant: datetime,
+    now: datetime,
+    deadline: float,
+    unbound: Pod | None = None,
+    attempt: int = 1,
+) -> Status:
+    """It was due, couldn't be started in time, and never will be.
 
     Args:
-        pod: the one that was created in time, but that no node was found for.
+        deadline: within so many seconds of its instant it had to start.
+        unbound: its Pod that was created in time, but that no node was found for.
+        attempt: the number of that Pod. Who has started before has not missed it: then it failed.
     """
-    late = f"within {at.starting_deadline_seconds} s of {rfc3339(instant)}"
-    if pod is None:
+    late = f"within {deadline:.0f} s of {rfc3339(instant)}"
+    if unbound is None:
         message = f"not started {late}; {_AGAIN}"
         return _ended(at, now, Run(instant, "Missed", reason="DeadlineMissed", message=message))
-    reason, why = outcome.unscheduled(pod)
+    reason, why = outcome.unscheduled(unbound)
     message = f"not on a node {late}: {why}; {_AGAIN}"
-    run = Run(instant, "Missed", pod.created, pod_name=pod.name, reason=reason, message=message)
-    return _ended(at, now, run)
+    run = Run(
+        instant, "Missed", unbound.created, pod_name=unbound.name, reason=reason, message=message
+    )
+    if attempt == 1:
+        return _ended(at, now, run)
+    earlier = _earlier(at, instant, attempt)
+    failed = replace(run, phase="Failed", completion=unbound.deleted or now.replace(microsecond=0))
+    return _ended(at, now, _since_the_first(failed, earlier), earlier)
 
 
 def lost(at: At, instant: datetime, pod_name: str, now: datetime) -> Status:
-    """Its Pod is gone although nobody recorded how it ended. It isn't run again."""
+    """Its Pod is gone although nobody recorded how it ended."""
     message = (
         f"Pod {pod_name} disappeared before its outcome was recorded (its finalizer "
-        f"{api.FINALIZER} or its labels were removed by somebody else); {_AGAIN}"
+        f"{api.FINALIZER} or its labels were removed by somebody else)"
     )
-    started = at.status.run.start if at.status.run else None
-    completion = now.replace(microsecond=0)
-    return _ended(
-        at,
-        now,
-        Run(
-            instant,
-            "Failed",
-            started,
-            completion,
-            pod_name,
-            reason=api.POD_LOST,
-            message=message,
-        ),
+    earlier = at.status.attempts
+    # With earlier attempts the status has the first one's start.
+    started = at.status.run.start if at.status.run and not earlier else None
+    run = Run(
+        instant,
+        "Failed",
+        started,
+        now.replace(microsecond=0),
+        pod_name,
+        reason=api.POD_LOST,
+        message=message,
     )
+    # Nothing proves that it did not start, and somebody deleted it.
+    return _failed(at, instant, now, run, retry.End.DISRUPTED, earlier, advice=f"; {_AGAIN}")
 
 
-def of_pod(at: At, instant: datetime, pod: Pod, now: datetime) -> Status:
-    """What the Pod shows of the run: `Running`, `Succeeded` or `Failed`."""
-    run = outcome.observe(pod, instant, now)
+def of_pod(at: At, instant: datetime, its_pod: Pod, now: datetime, attempt: int = 1) -> Status:
+    """What the Pod shows of the run: `Running` (also where another Pod follows), `Succeeded` or
+    `Failed`.
+
+    Args:
+        attempt: its number in that run.
+    """
+    run = outcome.observe(its_pod, instant, now)
+    earlier = _earlier(at, instant, attempt)
+    if run.phase == "Failed" and at.status.ended_run(instant) is None:
+        return _failed(at, instant, now, run, retry.end_of(its_pod), earlier)
     if run.ended:
-        return _ended(at, now, run)
+        return _ended(at, now, _since_the_first(run, earlier), earlier)
     before = at.status.run
-    same = before and run.reason and (before.pod_name, before.reason) == (pod.name, run.reason)
+    same = before and run.reason and (before.pod_name, before.reason) == (its_pod.name, run.reason)
     if before and same and run.reason not in outcome.COUNTED:
         # The texts of the kubelet and the scheduler vary while nothing changes: one write does.
         run = replace(run, message=before.message)
-    return _status(at, now, run, {"Ready": ("True", "Running", run.message)})
+    ready = {"Ready": ("True", "Running", run.message)}
+    return _status(at, now, _since_the_first(run, earlier), ready, earlier)
+
+
+def waiting(at: At, instant: datetime, now: datetime) -> Status:
+    """Waiting for its next Pod, after a back-off, and not suspended or refused any more."""
+    run, attempts = at.status.run, at.status.attempts
+    if run is None or (run.phase, run.reason) != ("Running", api.RETRYING):
+        last = attempts[-1]
+        run = _retrying(at, instant, attempts, f"Pod {last.pod_name} ended ({last.reason})")
+    return _status(at, now, run, {"Ready": ("True", "Running", run.message)}, attempts)
+
+
+def given_up(at: At, instant: datetime, now: datetime, why: str) -> Status:
+    """It waited for its next Pod and gets none: as its last one ended, so it has."""
+    *earlier, last = at.status.attempts
+    why = why or "spec.retryPolicy does not ask for it any more"
+    ended = Run(
+        instant,
+        "Failed",
+        last.start,
+        last.completion,
+        last.pod_name,
+        last.exit_code,
+        last.reason,
+        f"Pod {last.pod_name} ended ({last.reason}); not retried: {why}",
+    )
+    return _ended(at, now, _since_the_first(ended, earlier), earlier)
 
 
 def recorded(at: At, instant: datetime, now: datetime) -> Status | None:
@@ -112,7 +162,54 @@ def recorded(at: At, instant: datetime, now: datetime) -> Status | None:
     return _ended(at, now, run) if run else None
 
 
-def _ended(at: At, now: datetime, run: Run) -> Status:
+def _failed(
+    at: At,
+    instant: datetime,
+    now: datetime,
+    run: Run,
+    end: retry.End,
+    earlier: Sequence[Attempt],
+    advice: str = "",
+) -> Status:
+    """One of its Pods has ended without success: the run has, or it goes on with another."""
+    last = Attempt(run.pod_name, run.start, run.completion, run.exit_code, run.reason)
+    attempts = (*earlier, last)
+    why = retry.objection(at, instant, end, attempts, now)
+    if why is None:
+        goes_on = _retrying(at, instant, attempts, run.message)
+        return _status(at, now, goes_on, {"Ready": ("True", "Running", goes_on.message)}, attempts)
+    message = run.message + (f"; not retried: {why}" if why else "") + advice
+    ended = replace(_since_the_first(run, earlier), message=message)
+    return _ended(at, now, ended, earlier)
+
+
+def _retrying(at: At, instant: datetime, attempts: Sequence[Attempt], told: str) -> Run:
+    """The run as it waits for its next Pod. `told` is what became of the last one."""
+    number, limit = len(attempts) + 1, at.backoff_limit + 1
+    due = rfc3339(retry.due(instant, attempts))
+    message = f"attempt {number} of {limit} starts at {due}, because {told}"
+    waiting = Run(instant, "Running", reason=api.RETRYING, message=message)
+    return _since_the_first(waiting, attempts)
+
+
+def _since_the_first(run: Run, attempts: Sequence[Attempt]) -> Run:
+    """A run has started when the first of its Pods was created."""
+    return replace(run, start=attempts[0].start) if attempts else run
+
+
+def _earlier(at: At, instant: datetime, attempt: int) -> tuple[Attempt, ...]:
+    """The attempts before that one. Of those that the record has lost (it was wiped while the Pod
+    was there) the names are known: they must not be given again."""
+    run = at.status.run
+    known = at.status.attempts if run and run.instant == instant else ()
+    numbers = range(len(known) + 1, attempt)
+    return (
+        *known[: attempt - 1],
+        *(Attempt(pod.name(at, instant, number)) for number in numbers),
+    )
+
+
+def _ended(at: At, now: datetime, run: Run, attempts: Sequence[Attempt] | None = None) -> Status:
     """A run that has ended is no news about the At, which will do as it is written: Ready."""
     if run.phase == "Succeeded":
         message = f"Pod {run.pod_name} succeeded"
@@ -121,11 +218,21 @@ def _ended(at: At, now: datetime, run: Run) -> Status:
         message = run.message
         conditions = {"Failed": ("True", run.reason or run.phase, message)}
     conditions["Finished"] = conditions["Ready"] = ("True", run.phase, message)
-    return _status(at, now, run, conditions)
+    return _status(at, now, run, conditions, attempts)
 
 
-def _status(at: At, now: datetime, run: Run, conditions: dict[str, tuple[str, str, str]]) -> Status:
+def _status(
+    at: At,
+    now: datetime,
+    run: Run,
+    conditions: dict[str, tuple[str, str, str]],
+    attempts: Sequence[Attempt] | None = None,
+) -> Status:
+    """The whole status. `attempts` are the earlier Pods of the run; None for those on record."""
     generation = _answered_generation(at, run)
+    if attempts is None:
+        same = at.status.run is not None and at.status.run.instant == run.instant
+        attempts = at.status.attempts if same else ()
     return Status(
         at.generation,
         run if run.reason or run.phase != "Running" else replace(run, message=""),
@@ -134,6 +241,7 @@ def _status(at: At, now: datetime, run: Run, conditions: dict[str, tuple[str, st
             for kind, detail in sorted(conditions.items())
         ),
         tuple(each for each in at.status.ended_runs if each.instant != run.instant),
+        tuple(attempts),
     )
 
 

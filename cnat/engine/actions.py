@@ -106,21 +106,22 @@ def release_pod(cluster: Cluster, released: Pod) -> None:
 
 
 def read_again(cluster: Cluster, seen: Seen, recent_seconds: float) -> Seen:
-    """See anew an At that is about to start: the Pod of that run, then the At, as lists do.
+    """See anew an At that is about to start: the Pod to be created, then the At, as lists do.
 
-    No Pod is older than its run's instant. So when that is less than `recent_seconds` ago the Pod
-    isn't asked for: a list that old would do, and at the instant each request makes it later.
+    No Pod is older than its run's instant. So when that is less than `recent_seconds` ago the first
+    Pod isn't asked for: a list that old would do, and at the instant each request makes it later.
 
     Raises:
         Conflict: the At is gone, or another has its name.
         ClusterError: a request failed.
     """
     at, pods = seen.at, seen.pods
-    if (cluster.now() - at.instant).total_seconds() > recent_seconds:
-        name = pod.name(at, at.instant)
+    attempt = plan.next_attempt(at)
+    if attempt > 1 or (cluster.now() - at.instant).total_seconds() > recent_seconds:
+        name = pod.name(at, at.instant, attempt)
         found = _get_pod(cluster, at.namespace, name)
         pods = tuple(each for each in seen.pods if each.name != name)
-        if found is not None and pod.is_of(at, at.instant, found):
+        if found is not None and pod.is_of(at, at.instant, attempt, found):
             pods = (*pods, found)
     fresh = get_at(cluster, at)
     if fresh.generation != at.generation:  # What was heard about it was about another spec.
@@ -151,8 +152,9 @@ def _create_pod(cluster: Cluster, action: plan.CreatePod, seen: Seen) -> Done:
         created = Pod.of(cluster.create_pod(action.manifest))
     except (Rejected, Unanswered) as error:
         return Done(_refused(cluster, seen, metadata["name"], error, "StartRejected"))
-    due = metadata["annotations"][api.SCHEDULED_TIME]
-    return Done(_with(seen, created), Written(created.name, f"due {due}"))
+    due, attempt = (metadata["annotations"][key] for key in (api.SCHEDULED_TIME, api.ATTEMPT))
+    detail = f"due {due}" if attempt == "1" else f"due {due}, attempt {attempt}"
+    return Done(_with(seen, created), Written(created.name, detail))
 
 
 def _preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:

@@ -209,12 +209,12 @@ class Workers:
         return None
 
     def _read_again(self, task: Task) -> Task:
-        """The same At, read now. With another schedule it is another run, whose Pod hasn't been
-        looked for: that is not recent."""
+        """The same At, read now. With another schedule, or another attempt to make, it may ask for
+        a Pod that hasn't been looked for: what somebody has written meanwhile is not recent."""
         read_at = boot_clock.now()
         fresh = actions.read_again(self._cluster, task.seen, RECENT_SECONDS)
-        same_spec = fresh.at.generation == task.seen.at.generation
-        return replace(task, seen=fresh, read_at=read_at if same_spec else _LONG_AGO)
+        unwritten = fresh.at.resource_version == task.seen.at.resource_version
+        return replace(task, seen=fresh, read_at=read_at if unwritten else _LONG_AGO)
 
     def _follow(self, task: Task, action: plan.Action, done: actions.Done, began: float) -> None:
         """Tell what was done, and queue the At's next turn."""

@@ -126,6 +126,8 @@ def _reason(error: ValidationError) -> str:
             return f"must match {expected}"
         case "minimum":
             return f"must be {expected} or more"
+        case "maximum":
+            return f"must be {expected} or less"
         case "minLength":
             return "must not be empty"
         case "maxLength":

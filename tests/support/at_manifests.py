@@ -221,6 +221,24 @@ REFUSED = {
         "must be 0 or more",
         "greater than or equal to 0",
     ),
+    "an unknown retryPolicy": Refused(
+        at(retryPolicy="Always"), "spec.retryPolicy", 'must be "Never", "NotStarted"'
+    ),
+    "a backoffLimit alone": Refused(
+        at(backoffLimit=1), "spec.backoffLimit", "limits what retryPolicy allows"
+    ),
+    "a negative backoffLimit": Refused(
+        at(retryPolicy="Failed", backoffLimit=-1),
+        "spec.backoffLimit",
+        "must be 0 or more",
+        "greater than or equal to 0",
+    ),
+    "a backoffLimit that the status has no room for": Refused(
+        at(retryPolicy="Failed", backoffLimit=1001),
+        "spec.backoffLimit",
+        "must be 1000 or less",
+        "less than or equal to 1000",
+    ),
     "no spec": Refused(
         {key: value for key, value in at().items() if key != "spec"},
         "spec",
@@ -296,6 +314,8 @@ ACCEPTED = {
     ),
     "restartPolicy OnFailure": at(restartPolicy="OnFailure"),
     "suspend and limits": at(suspend=True, startingDeadlineSeconds=0, ttlSecondsAfterFinished=0),
+    "a retryPolicy alone": at(retryPolicy="Disrupted"),
+    "a retryPolicy with its limit": at(retryPolicy="NotStarted", backoffLimit=0),
     "podMetadata": at(
         podMetadata={
             "labels": {

@@ -59,10 +59,11 @@ def pod_of(
     status: Mapping[str, Any] | None = None,
     *,
     metadata: Mapping[str, Any] | None = None,
+    attempt: int = 1,
     **spec: Any,
 ) -> MadePod:
-    """The Pod of one run, as cnat creates it and an API server takes it."""
-    manifest = pod.build(at(owner.name, metadata=owner.raw["metadata"]), instant)
+    """The Pod of an attempt at a run, as cnat creates it and an API server takes it."""
+    manifest = pod.build(at(owner.name, metadata=owner.raw["metadata"]), instant, attempt)
     added = {"uid": f"uid-of-{manifest['metadata']['name']}", "creationTimestamp": rfc3339(instant)}
     manifest["metadata"] |= {**added, **(metadata or {})}
     manifest["spec"] |= spec
@@ -86,6 +87,36 @@ def terminated(
 ) -> dict[str, Any]:
     ended = {"exitCode": code, "reason": reason, "finishedAt": "2023-05-21T02:00:07Z", **more}
     return container_status(name, terminated=ended)
+
+
+def disrupted(reason: str = "EvictionByEvictionAPI") -> dict[str, Any]:
+    """The condition by which the cluster says that it ends a Pod (KEP-3329)."""
+    return {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": reason,
+        "message": "the cluster ends this Pod",
+        "lastTransitionTime": "2023-05-21T02:00:07Z",
+    }
+
+
+def refused(reason: str = "OutOfcpu", *, restarted: bool = False) -> dict[str, Any]:
+    """What a Pod is updated with that its kubelet does not admit: metadata and status.
+
+    Args:
+        restarted: the kubelet had taken it before, and was restarted since.
+    """
+    began = "2023-05-21T02:00:01Z" if restarted else "2023-05-21T02:00:07Z"
+    write = {"manager": "kubelet", "operation": "Update", "subresource": "status"}
+    return {
+        "metadata": {"managedFields": [{**write, "time": "2023-05-21T02:00:07Z"}]},
+        "status": {
+            "phase": "Failed",
+            "reason": reason,
+            "message": f"Pod was rejected: {reason}",
+            "startTime": began,
+        },
+    }
 
 
 SUCCEEDED = {"phase": "Succeeded", "containerStatuses": [terminated()]}

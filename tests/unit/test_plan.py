@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnat.core import plan, pod, status
+from cnat.core import plan, pod, retry, status
 from cnat.core.fields import Malformed
 from cnat.core.objects import At, Pod
 from cnat.core.plan import (
@@ -321,7 +321,7 @@ def test_in_time_or_with_a_node_it_may_still_run(seconds: int, spec: dict[str, A
 def test_a_missed_run_with_its_pod_is_not_looked_at_again() -> None:
     gone = {"deletionTimestamp": rfc3339(INSTANT + 61 * SECOND), "finalizers": ["example.com/x"]}
     waiting = pod_of(PUNCTUAL, status=UNSCHEDULED, metadata=gone)
-    missed = status.missed(PUNCTUAL, INSTANT, INSTANT + 61 * SECOND, waiting).document()
+    missed = status.missed(PUNCTUAL, INSTANT, INSTANT + 61 * SECOND, 60, waiting).document()
     over = At({**PUNCTUAL.raw, "status": missed})
     assert course(over, waiting, now=INSTANT + HOUR) == []
 
@@ -362,7 +362,7 @@ def test_a_lost_run_is_not_run_again() -> None:
 def test_a_pod_that_is_there_after_all_is_the_better_witness(verdict: str) -> None:
     owner = at(startingDeadlineSeconds=0)
     verdicts = {
-        "Missed": status.missed(owner, INSTANT, LATER).document(),
+        "Missed": status.missed(owner, INSTANT, LATER, 60).document(),
         "PodLost": status.lost(owner, INSTANT, NAME, LATER).document(),
     }
     wrong = At({**owner.raw, "status": verdicts[verdict]})
@@ -511,7 +511,7 @@ def test_an_armed_at_says_what_for() -> None:
         status.suspended(AT, INSTANT, INSTANT).document(),
         status.stalled(AT, INSTANT, INSTANT, "PreflightRejected", "no").document(),
         recorded().raw["status"],
-        status.missed(AT, INSTANT, INSTANT).document(),
+        status.missed(AT, INSTANT, INSTANT, 60).document(),
     ],
 )
 def test_what_does_not_wait_is_armed_for_nothing(other: dict[str, Any]) -> None:
@@ -546,8 +546,12 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 times = st.sampled_from(TIMES)
 stamps = times.map(lambda each: rfc3339(each.replace(microsecond=0)))
 instants = st.sampled_from(INSTANTS)
-names = st.sampled_from([pod.name(AT, each) for each in INSTANTS] + ["cnrex-00000000"])
-words = st.sampled_from(["Completed", "PodLost", "Error", "a b", ""]) | st.text(max_size=8)
+NUMBERS = (1, 2, 3)
+names = st.sampled_from(
+    [pod.name(AT, each, number) for each in INSTANTS for number in NUMBERS] + ["cnrex-00000000"]
+)
+words = st.sampled_from(["Completed", "PodLost", "Retrying", "Error", "a b", ""])
+words |= st.text(max_size=8)
 
 
 def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -578,11 +582,19 @@ statuses = some(
     observedGeneration=st.integers(0, 3),
     conditions=st.lists(conditions, max_size=2),
     history=st.lists(runs, max_size=2, unique_by=lambda run: run["scheduledTime"]),
+    attempts=st.lists(
+        st.fixed_dictionaries(
+            {"podName": names}, optional={"completionTime": stamps, "reason": words}
+        ),
+        max_size=2,
+    ),
 )
 specs = some(
     schedule=instants.map(rfc3339) | st.sampled_from(["soon", "2023-02-30T00:00:00Z", 7]),
     suspend=st.booleans(),
     startingDeadlineSeconds=st.integers(0, 7200),
+    retryPolicy=st.sampled_from(["Never", "NotStarted", "Disrupted", "Failed"]),
+    backoffLimit=st.integers(0, 3),
     ttlSecondsAfterFinished=st.integers(0, 7200),
     command=st.just("true"),
     podMetadata=st.sampled_from([{"labels": {"a": "b"}}, {"labels": []}]),
@@ -639,23 +651,26 @@ def clusters(draw: st.DrawFn, *, raced: bool = True) -> FakeCluster:
             each,
             draw(pod_statuses),
             metadata=draw(metadata_of_pods),
+            attempt=number,
             **draw(some(nodeName=st.just("node"))),
         )
-        for each in draw(st.lists(instants, unique=True))
+        for each, number in draw(
+            st.lists(st.tuples(instants, st.sampled_from(NUMBERS)), unique=True, max_size=4)
+        )
     ]
     unlisted = draw(st.lists(st.sampled_from(pods), unique_by=id)) if pods and raced else []
     listed = [each for each in pods if each not in unlisted]
     return FakeCluster(Objects([owner, *listed], now=draw(times), unlisted=unlisted))
 
 
+# Instant and number of each Pod that cnat may make here.
+RUNS = {pod.name(AT, each, number): (each, number) for each in INSTANTS for number in range(1, 9)}
+
+
 def ours(cluster: FakeCluster) -> set[str]:
     """The names of the Pods in the cluster that are the At's, by label, owner and name."""
     found = (Pod.of(raw) for kind, raw in _items(cluster) if kind is Pod)
-    return {
-        each.name
-        for each in found
-        if each.at_uid == AT.uid and each.name in {pod.name(AT, instant) for instant in INSTANTS}
-    }
+    return {each.name for each in found if each.at_uid == AT.uid and each.name in RUNS}
 
 
 def _items(cluster: FakeCluster) -> list[tuple[type, Any]]:
@@ -719,10 +734,16 @@ def test_a_pass_creates_at_most_one_pod_and_never_one_that_it_must_not(
         assert not owner.suspended
         late = (cluster.now() - action.at.instant).total_seconds()
         assert late <= owner.spec.get("startingDeadlineSeconds", late)
-        ended = {run.instant for run in seen.at.status.ended_runs}
-        assert action.at.instant not in ended
+        record = seen.at.status
+        assert action.at.instant not in {run.instant for run in record.ended_runs}
         name = action.manifest["metadata"]["name"]
-        assert name == pod.name(AT, action.at.instant)
+        instant, number = RUNS[name]
+        assert instant == action.at.instant
+        if number > 1:
+            assert len(record.attempts) == number - 1
+            assert number - 1 <= owner.backoff_limit
+            assert owner.retry_policy != "Never"
+            assert cluster.now() >= retry.due(instant, record.attempts)
         assert name not in {its_pod.name for its_pod in seen.pods}
         if name in there:  # Created after the list: the create finds it, and does no harm.
             assert name in cluster.objects.unlisted
@@ -737,9 +758,12 @@ def test_a_pod_is_released_or_deleted_only_when_its_outcome_is_on_record(
         if isinstance(action, ReleasePod) or (
             isinstance(action, DeletePod) and not action.unchanged
         ):
-            record = At(cluster.objects.at("default", "cnrex")).status.ended_runs
-            (instant,) = (each for each in INSTANTS if pod.name(AT, each) == action.pod.name)
-            assert instant in {run.instant for run in record}
+            record = At(cluster.objects.at("default", "cnrex")).status
+            instant, number = RUNS[action.pod.name]
+            current = record.run is not None and record.run.instant == instant
+            assert (current and number <= len(record.attempts)) or instant in {
+                run.instant for run in record.ended_runs
+            }
         if isinstance(action, DeletePod):
             assert action.pod.has_finalizer == action.unchanged
 

@@ -27,8 +27,8 @@ moments = st.datetimes(timezones=st.just(UTC))
 
 
 def test_a_name_is_the_ats_and_a_hash_of_the_run() -> None:
-    # sha256("uid-of-cnrex/2023-05-21T02:00:00Z")
-    assert pod.name(at(), INSTANT) == "cnrex-1e0ce9edf242cab0080e"
+    # sha256("uid-of-cnrex/2023-05-21T02:00:00Z/1")
+    assert pod.name(at(), INSTANT) == "cnrex-be418dd40bc377c421af"
 
 
 def test_a_name_stays_the_same_whatever_else_is_edited() -> None:
@@ -38,6 +38,10 @@ def test_a_name_stays_the_same_whatever_else_is_edited() -> None:
 
 def test_another_instant_is_another_run() -> None:
     assert pod.name(at(), INSTANT + timedelta(microseconds=1)) != pod.name(at(), INSTANT)
+
+
+def test_another_attempt_has_another_name() -> None:
+    assert len({pod.name(at(), INSTANT, attempt) for attempt in range(1, 100)}) == 99
 
 
 def test_a_recreated_at_is_another_run() -> None:
@@ -86,7 +90,10 @@ def test_a_pod_is_owned_labelled_dated_and_held() -> None:
             "cnat.programming-kubernetes.info/at-uid": "uid-of-cnrex",
             "cnat.programming-kubernetes.info/at": "cnrex",
         },
-        "annotations": {"cnat.programming-kubernetes.info/scheduled-time": DUE},
+        "annotations": {
+            "cnat.programming-kubernetes.info/scheduled-time": DUE,
+            "cnat.programming-kubernetes.info/attempt": "1",
+        },
         "finalizers": ["cnat.programming-kubernetes.info/outcome"],
         "ownerReferences": [
             {

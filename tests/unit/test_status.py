@@ -96,7 +96,7 @@ def test_without_an_instant_there_is_no_scheduled_time() -> None:
 
 
 def test_a_missed_run_says_how_to_arm_another() -> None:
-    earned = status.missed(at(startingDeadlineSeconds=60), INSTANT, NOW).document()
+    earned = status.missed(AT, INSTANT, NOW, 60).document()
     message = (
         "not started within 60 s of 2023-05-21T02:00:00Z; change spec.schedule to arm a new run"
     )
@@ -595,7 +595,7 @@ def test_conditions_answer_the_generation_they_were_made_for() -> None:
         pytest.param(status.of_pod(AT, INSTANT, POD, NOW), "Current", id="running"),
         pytest.param(ended(SUCCEEDED), "Current", id="succeeded"),
         pytest.param(ended(FAILED), "Current", id="failed"),
-        pytest.param(status.missed(AT, INSTANT, NOW), "Current", id="missed"),
+        pytest.param(status.missed(AT, INSTANT, NOW, 60), "Current", id="missed"),
         pytest.param(status.lost(AT, INSTANT, NAME, NOW), "Current", id="lost"),
     ],
 )
@@ -610,7 +610,7 @@ def test_gitops_tools_see(earned: record.Status, verdict: str) -> None:
     [
         pytest.param(ended(SUCCEEDED), "Succeeded", id="succeeded"),
         pytest.param(ended(FAILED), "Failed", id="failed"),
-        pytest.param(status.missed(AT, INSTANT, NOW), "Missed", id="missed"),
+        pytest.param(status.missed(AT, INSTANT, NOW, 60), "Missed", id="missed"),
         pytest.param(status.lost(AT, INSTANT, NAME, NOW), "Failed", id="lost"),
     ],
 )
