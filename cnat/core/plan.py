@@ -7,11 +7,10 @@ finished pass is converged by construction, and a pass killed anywhere is contin
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cnat.core import pod, retry, status
+from cnat.core import attempts, pod, retry, status
 from cnat.core.fields import Malformed, Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.record import Status
@@ -136,14 +135,6 @@ def armed_for(at: At) -> datetime | None:
     return run.instant if run and run.phase == "Pending" and not run.reason else None
 
 
-def next_attempt(at: At) -> int:
-    """The number of the Pod that is to be created next for the At's instant.
-
-    An attempt is never made before the last one's end is on record, so the record counts them.
-    """
-    return len(at.status.attempts) + 1 if at.status.waits_for_attempt else 1
-
-
 def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
     """A run that the status calls Running, and whose Pod isn't among the listed.
 
@@ -169,17 +160,17 @@ def _follow_pods(now: datetime, seen: Seen) -> Action | None:
     write, and the schedule was edited before the next pass.
     """
     record = seen.at.status
-    for instant, attempt, its_pod in _unrecorded(seen):
+    for number, instant, its_pod in attempts.unrecorded(seen.at, seen.pods):
         if record.waits_for_attempt and record.run and record.run.instant != instant:
             break  # That run is under way, too, and goes first.
-        deadline = _starting_deadline(seen, attempt)
+        deadline = _starting_deadline(seen, number)
         late = its_pod.phase == "Pending" and not its_pod.node and _is_past(deadline, now, instant)
         if late and not its_pod.deleted:
             return DeletePod(seen.at, its_pod, unchanged=True)
         if late and deadline is not None:
-            missed = status.missed(seen.at, instant, now, deadline, its_pod, attempt)
+            missed = status.missed(seen.at, instant, now, deadline, its_pod, number)
             return _differing(seen.at, missed)
-        earned = status.of_pod(seen.at, instant, its_pod, now, attempt)
+        earned = status.of_pod(seen.at, instant, its_pod, now, number)
         if action := _differing(seen.at, earned):
             return action
         if earned.phase == "Running":
@@ -189,38 +180,21 @@ def _follow_pods(now: datetime, seen: Seen) -> Action | None:
 
 def _clean_up(now: datetime, seen: Seen) -> Action | None:
     """Release and, after its time to live, delete the Pods whose outcome is recorded."""
-    for instant, attempt, its_pod in _runs(seen):
-        if not _is_recorded(seen.at.status, instant, attempt, its_pod):
+    for attempt in attempts.of(seen.at, seen.pods):
+        its_pod = attempt.pod
+        if not attempt.is_recorded(seen.at.status):
             continue
         if its_pod.deleted and not _name_may_become_free(now, its_pod):
             continue
         if its_pod.has_finalizer:
             return ReleasePod(seen.at, its_pod)
         ttl = seen.at.ttl_seconds_after_finished
-        completion = _completion(seen.at.status, instant, attempt) or its_pod.finished
+        completion = attempt.completion(seen.at.status) or its_pod.finished
         if ttl is None or completion is None or its_pod.deleted:
             continue
         if now - completion >= timedelta(seconds=ttl) and _name_may_become_free(now, its_pod):
             return DeletePod(seen.at, its_pod)
     return None
-
-
-def _is_recorded(record: Status, instant: datetime, attempt: int, its_pod: Pod) -> bool:
-    """Whether the status tells how that attempt ended."""
-    if record.run and record.run.instant == instant:
-        if attempt <= len(record.attempts):
-            return True
-        if attempt > len(record.attempts) + 1:  # It is there although the record says it ended.
-            return False
-    run = record.ended_run(instant)
-    return run is not None and run.tells_of(its_pod.name)
-
-
-def _completion(record: Status, instant: datetime, attempt: int) -> datetime | None:
-    if record.run and record.run.instant == instant and attempt <= len(record.attempts):
-        return record.attempts[attempt - 1].completion
-    run = record.ended_run(instant)
-    return run.completion if run else None
 
 
 def _name_may_become_free(now: datetime, its_pod: Pod) -> bool:
@@ -234,7 +208,7 @@ def _arm_or_start(now: datetime, seen: Seen) -> Action | None:
     at = seen.at
     if at.status.waits_for_attempt:
         return _go_on(now, seen)
-    if at.deleting or _unrecorded(seen):
+    if at.deleting or attempts.unrecorded(at, seen.pods):
         return None
     try:
         instant = at.instant
@@ -255,21 +229,21 @@ def _arm_or_start(now: datetime, seen: Seen) -> Action | None:
 
 def _go_on(now: datetime, seen: Seen) -> Action | None:
     """Another Pod for the run under way, once its back-off is over."""
-    at, attempts = seen.at, seen.at.status.attempts
+    at, earlier = seen.at, seen.at.status.attempts
     run = at.status.run
     if run is None or run.instant is None:
         return None
-    why = retry.objection(at, run.instant, retry.End.NOT_STARTED, attempts, now)
+    why = retry.objection(at, run.instant, retry.End.NOT_STARTED, earlier, now)
     if why is not None:
         return _differing(at, status.given_up(at, run.instant, now, why))
     try:
         if at.suspended:
             return _differing(at, status.suspended(at, run.instant, now))
-        if now < retry.due(run.instant, attempts):
+        if now < retry.due(run.instant, earlier):
             return _differing(at, status.waiting(at, run.instant, now))
         if refusal := _refusal(seen):
             return _refused(now, at, run.instant, refusal)
-        return CreatePod(at, pod.build(at, run.instant, next_attempt(at)))
+        return CreatePod(at, pod.build(at, run.instant, attempts.next_number(at)))
     except Malformed as error:
         return _refused(now, at, run.instant, Refusal("InvalidSpec", str(error)))
 
@@ -310,13 +284,13 @@ def _refused(now: datetime, at: At, instant: datetime, refusal: Refusal) -> Upda
     return _differing(at, stalled)
 
 
-def _starting_deadline(seen: Seen, attempt: int = 1) -> float | None:
+def _starting_deadline(seen: Seen, number: int = 1) -> float | None:
     """Within so many seconds of its instant a run must have started, or it never may.
 
     The default is about runs that nobody may want any more, not about those under way.
     """
     own = seen.at.starting_deadline_seconds
-    return own if own is not None or attempt > 1 else seen.default_starting_deadline
+    return own if own is not None or number > 1 else seen.default_starting_deadline
 
 
 def _is_past(deadline: float | None, now: datetime, instant: datetime) -> bool:
@@ -325,46 +299,3 @@ def _is_past(deadline: float | None, now: datetime, instant: datetime) -> bool:
 
 def _differing(at: At, earned: Status) -> UpdateStatus | None:
     return None if at.has_status(earned) else UpdateStatus(at, earned)
-
-
-def _unrecorded(seen: Seen) -> list[tuple[datetime, int, Pod]]:
-    """The Pods whose end isn't recorded yet; those of the status's run first, then by time.
-
-    The latest attempt comes first: that it was made says that the earlier ones had ended.
-    """
-    if not seen.pods:
-        return []
-    record = seen.at.status
-    current = record.run.instant if record.run else None
-    unrecorded = [
-        (instant, attempt, its_pod)
-        for instant, attempt, its_pod in _runs(seen)
-        if not _is_recorded(record, instant, attempt, its_pod)
-    ]
-    return sorted(unrecorded, key=lambda found: (found[0] != current, found[0], -found[1]))
-
-
-def _runs(seen: Seen) -> list[tuple[datetime, int, Pod]]:
-    """Each Pod with the instant of its run, and its number in that. A Pod that is no run's is left
-    alone.
-
-    The annotations tell both; should somebody have changed them, those that the At knows of are
-    tried. The name, a hash of them, proves which are right.
-    """
-    if not seen.pods:
-        return []
-    record = seen.at.status
-    known = {run.instant for run in (*record.history, record.run) if run}
-    with suppress(ValueError):  # An edit may have broken the schedule; earlier runs go on.
-        known.add(seen.at.instant)
-    numbers = set(range(1, len(record.attempts) + 2))
-    runs = {
-        its_pod.name: (instant, attempt, its_pod)
-        for its_pod in seen.pods
-        for instant in {its_pod.scheduled_time} | known
-        for attempt in {its_pod.attempt} | numbers
-        if instant is not None
-        and attempt is not None
-        and pod.is_of(seen.at, instant, attempt, its_pod)
-    }
-    return list(runs.values())

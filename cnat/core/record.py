@@ -75,7 +75,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class PastAttempt:
     """An earlier Pod of a run that got another one: how it ended. All times are in UTC."""
 
     pod_name: str
@@ -134,7 +134,7 @@ class Status:
     run: Run | None = None
     conditions: tuple[Condition, ...] = ()
     history: tuple[Run, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[PastAttempt, ...] = ()
 
     @property
     def phase(self) -> str:
@@ -236,8 +236,8 @@ def _earlier_run(entry: Manifest) -> Run:
     return _run(entry, "status.history")
 
 
-def _attempt(entry: Manifest) -> Attempt:
-    return Attempt(
+def _attempt(entry: Manifest) -> PastAttempt:
+    return PastAttempt(
         pod_name=typed(entry, "podName", str, "status.attempts") or "",
         start=moment(entry.get("startTime")),
         completion=moment(entry.get("completionTime")),

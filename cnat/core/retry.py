@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from cnat.core.fields import Malformed
 from cnat.core.objects import At, Pod
-from cnat.core.record import Attempt
+from cnat.core.record import PastAttempt
 
 # The back-off of the Job controller, in the numbers of the Job API's documentation.
 _FIRST_BACKOFF_SECONDS = 10
@@ -69,7 +69,7 @@ def _failed_before(pod: Pod, moment: datetime) -> bool:
     return ended and pod.finished is not None and pod.finished < moment
 
 
-def due(instant: datetime, attempts: Sequence[Attempt]) -> datetime:
+def due(instant: datetime, attempts: Sequence[PastAttempt]) -> datetime:
     """When the next attempt may be created: after the back-off, and never before the instant.
 
     Where it isn't known when the last one ended there is nothing to count from.
@@ -83,7 +83,7 @@ def due(instant: datetime, attempts: Sequence[Attempt]) -> datetime:
 
 
 def objection(
-    at: At, instant: datetime, end: End, attempts: Sequence[Attempt], now: datetime
+    at: At, instant: datetime, end: End, attempts: Sequence[PastAttempt], now: datetime
 ) -> str | None:
     """Why a run gets no further Pod; None if it gets one, "" where nobody asked for that.
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from cnat.core import api, outcome, pod, retry
 from cnat.core.objects import At, Pod
-from cnat.core.record import MAX_RUNS, Attempt, Condition, Run, Status
+from cnat.core.record import MAX_RUNS, Condition, PastAttempt, Run, Status
 from cnat.core.schedule import rfc3339
 
 _AGAIN = "change spec.schedule to arm a new run"
@@ -168,11 +168,11 @@ def _failed(
     now: datetime,
     run: Run,
     end: retry.End,
-    earlier: Sequence[Attempt],
+    earlier: Sequence[PastAttempt],
     advice: str = "",
 ) -> Status:
     """One of its Pods has ended without success: the run has, or it goes on with another."""
-    last = Attempt(run.pod_name, run.start, run.completion, run.exit_code, run.reason)
+    last = PastAttempt(run.pod_name, run.start, run.completion, run.exit_code, run.reason)
     attempts = (*earlier, last)
     why = retry.objection(at, instant, end, attempts, now)
     if why is None:
@@ -183,7 +183,7 @@ def _failed(
     return _ended(at, now, ended, earlier)
 
 
-def _retrying(at: At, instant: datetime, attempts: Sequence[Attempt], told: str) -> Run:
+def _retrying(at: At, instant: datetime, attempts: Sequence[PastAttempt], told: str) -> Run:
     """The run as it waits for its next Pod. `told` is what became of the last one."""
     number, limit = len(attempts) + 1, at.backoff_limit + 1
     due = rfc3339(retry.due(instant, attempts))
@@ -192,12 +192,12 @@ def _retrying(at: At, instant: datetime, attempts: Sequence[Attempt], told: str)
     return _since_the_first(waiting, attempts)
 
 
-def _since_the_first(run: Run, attempts: Sequence[Attempt]) -> Run:
+def _since_the_first(run: Run, attempts: Sequence[PastAttempt]) -> Run:
     """A run has started when the first of its Pods was created."""
     return replace(run, start=attempts[0].start) if attempts else run
 
 
-def _earlier(at: At, instant: datetime, attempt: int) -> tuple[Attempt, ...]:
+def _earlier(at: At, instant: datetime, attempt: int) -> tuple[PastAttempt, ...]:
     """The attempts before that one. Of those that the record has lost (it was wiped while the Pod
     was there) the names are known: they must not be given again."""
     run = at.status.run
@@ -205,11 +205,13 @@ def _earlier(at: At, instant: datetime, attempt: int) -> tuple[Attempt, ...]:
     numbers = range(len(known) + 1, attempt)
     return (
         *known[: attempt - 1],
-        *(Attempt(pod.name(at, instant, number)) for number in numbers),
+        *(PastAttempt(pod.name(at, instant, number)) for number in numbers),
     )
 
 
-def _ended(at: At, now: datetime, run: Run, attempts: Sequence[Attempt] | None = None) -> Status:
+def _ended(
+    at: At, now: datetime, run: Run, attempts: Sequence[PastAttempt] | None = None
+) -> Status:
     """A run that has ended is no news about the At, which will do as it is written: Ready."""
     if run.phase == "Succeeded":
         message = f"Pod {run.pod_name} succeeded"
@@ -226,7 +228,7 @@ def _status(
     now: datetime,
     run: Run,
     conditions: dict[str, tuple[str, str, str]],
-    attempts: Sequence[Attempt] | None = None,
+    attempts: Sequence[PastAttempt] | None = None,
 ) -> Status:
     """The whole status. `attempts` are the earlier Pods of the run; None for those on record."""
     generation = _answered_generation(at, run)

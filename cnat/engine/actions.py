@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cnat.cluster.protocol import Cluster, ClusterError, Rejected, Unanswered
-from cnat.core import api, events, plan, pod
+from cnat.core import api, attempts, events, plan, pod
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.outcome import STARTING
@@ -116,12 +116,12 @@ def read_again(cluster: Cluster, seen: Seen, recent_seconds: float) -> Seen:
         ClusterError: a request failed.
     """
     at, pods = seen.at, seen.pods
-    attempt = plan.next_attempt(at)
-    if attempt > 1 or (cluster.now() - at.instant).total_seconds() > recent_seconds:
-        name = pod.name(at, at.instant, attempt)
+    number = attempts.next_number(at)
+    if number > 1 or (cluster.now() - at.instant).total_seconds() > recent_seconds:
+        name = pod.name(at, at.instant, number)
         found = _get_pod(cluster, at.namespace, name)
         pods = tuple(each for each in seen.pods if each.name != name)
-        if found is not None and pod.is_of(at, at.instant, attempt, found):
+        if found is not None and pod.is_of(at, at.instant, number, found):
             pods = (*pods, found)
     fresh = get_at(cluster, at)
     if fresh.generation != at.generation:  # What was heard about it was about another spec.

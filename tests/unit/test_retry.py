@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cnat.core import plan, pod, retry, status
+from cnat.core import attempts, plan, pod, retry, status
 from cnat.core.objects import At
 from cnat.core.plan import CreatePod, DeletePod, FindPod, ReleasePod, UpdateStatus
-from cnat.core.record import Attempt, Condition, Run, Status
+from cnat.core.record import Condition, PastAttempt, Run, Status
 from cnat.core.retry import End
 from cnat.core.schedule import rfc3339
 from tests.support.factories import (
@@ -58,7 +58,7 @@ def after(its_pod: MadePod, owner: At, now: datetime = ENDED) -> At:
 def waiting_for(attempt: int, *, metadata: Mapping[str, Any] | None = None, **spec: Any) -> At:
     """An At of which all attempts before that one have failed, the last at ENDED."""
     attempts = tuple(
-        Attempt(name(number), INSTANT, ENDED, 3, "Error") for number in range(1, attempt)
+        PastAttempt(name(number), INSTANT, ENDED, 3, "Error") for number in range(1, attempt)
     )
     run = Run(INSTANT, "Running", INSTANT, reason="Retrying", message="it failed")
     ready = Condition("Ready", "True", "Running", "it failed", 1, ENDED)
@@ -353,7 +353,7 @@ def test_a_record_that_was_wiped_while_an_attempt_runs_gives_no_name_twice() -> 
     running = on_a_node(EVICTED, attempt=3)
     earned = after(running, at(retryPolicy="Failed"))
     assert [each.pod_name for each in earned.status.attempts] == [name(1), name(2), name(3)]
-    assert plan.next_attempt(earned) == 4
+    assert attempts.next_number(earned) == 4
 
 
 def test_an_attempt_without_its_annotation_is_known_by_its_name() -> None:
