@@ -228,7 +228,9 @@ def _verdict(error: Exception) -> tuple[int, str]:
             return EXIT_NOT_PERMITTED, f"{error}; see kustomize/rbac for the permissions needed"
         if error.code == 404:
             return EXIT_FAILED, (
-                "the cluster does not know Ats; install the CRD: kubectl apply -k kustomize/crd"
+                "the cluster does not know Ats; install the CRD: kubectl apply -k kustomize/crd "
+                "(or, if cnat was removed for good and Pods of its Ats are still held, run this "
+                "once with the right to get customresourcedefinitions)"
             )
         if not error.transient:
             return EXIT_FAILED, str(error)

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import Rejected
+from cnat.cluster.protocol import NotInstalled, Rejected
 from cnat.cluster.server_clock import ServerClock
 from cnat.cluster.transport import Transport
 from cnat.core import api
@@ -22,6 +22,7 @@ _LIST_TIMEOUT = 30.0
 _LISTING = 0.75
 
 _ATS = f"/apis/{api.GROUP}/{api.VERSION}"
+_CRD = f"ats.{api.GROUP}"
 _EVENTS = "/apis/events.k8s.io/v1"
 
 
@@ -72,7 +73,26 @@ class LiveCluster:
             raise self._transport.no_api_server(f"its answer to GET {path} is {error}") from error
 
     def ats(self) -> Iterator[list[Manifest]]:
-        return self._pages(f"{_ATS}{self._scope}/ats", self._selector)
+        try:
+            yield from self._pages(f"{_ATS}{self._scope}/ats", self._selector)
+        except Rejected as error:
+            if error.code != 404 or not self._lacks_crd():
+                raise
+            raise NotInstalled(
+                f"the cluster has no CRD {_CRD}, so it has no Ats, and the Pods of those that it "
+                "had are let go; to use cnat here, install it: kubectl apply -k kustomize/crd"
+            ) from error
+
+    def _lacks_crd(self) -> bool:
+        """Whether Ats are gone for good: the CRD itself is read from etcd, whatever is served.
+
+        Of an API server that only doesn't serve Ats yet, and where we may not look, that is no.
+        """
+        try:
+            self._list("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{_CRD}")
+        except Rejected as error:
+            return error.code == 404 and f'"{_CRD}" not found' in error.message
+        return False
 
     def at(self, namespace: str, name: str) -> Manifest:
         return self._request("GET", f"{_ATS}/namespaces/{namespace}/ats/{name}")

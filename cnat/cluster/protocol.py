@@ -26,6 +26,10 @@ class OutOfTime(ClusterError):
     """The pass's deadline left no time to send it (again)."""
 
 
+class NotInstalled(ClusterError):
+    """The cluster has no CRD for Ats. They went with it, so that there is none."""
+
+
 class Rejected(ClusterError):
     """An answer that says no.
 
@@ -71,7 +75,7 @@ class Source(Protocol):
         """The Pods with our label, page by page. All requests raise ClusterError."""
 
     def ats(self) -> Iterator[list[Manifest]]:
-        """The Ats, page by page."""
+        """The Ats, page by page. Raises NotInstalled where there can be none."""
 
     def at(self, namespace: str, name: str) -> Manifest:
         """One At, as it is now."""

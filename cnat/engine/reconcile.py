@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import Cluster, ClusterError
+from cnat.cluster.protocol import Cluster, ClusterError, NotInstalled
 from cnat.core.objects import At, Pod
 from cnat.core.plan import Seen
 from cnat.engine.results import Change, Failure, Results
@@ -64,7 +64,8 @@ def reconcile(
 
     Raises:
         ClusterError: the lists can't be read. Once Ats have been planned, they are done first,
-            and what couldn't be listed is a Failure.
+            and what couldn't be listed is a Failure. So is a cluster without the CRD, whose
+            orphans are still let go.
     """
     workers = Workers(
         cluster,
@@ -86,15 +87,17 @@ def reconcile(
                     owned = tuple(pod for pod in its_pods if pod.at_uid)
                     seen = Seen(at, owned, asks_server=settings.asks_server)
                     workers.add(Task(seen, read_at))
+    except NotInstalled as error:  # There is no At, as if an empty list had said so.
+        workers.fail_list(error)
     except ClusterError as error:
         if not results.ats:
             raise
         workers.fail_list(error)
-    else:
-        if settings.every_at:
-            for orphans in pods.values():
-                for orphan in orphans:
-                    workers.add_orphan(orphan)
+        pods.clear()  # Whether an At is missing is not known.
+    if settings.every_at:
+        for orphans in pods.values():
+            for orphan in orphans:
+                workers.add_orphan(orphan)
     workers.run()
     return results
 

@@ -7,12 +7,14 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from cnat.core.api import FINALIZER
 from tests.contract.test_contract import SUCCEEDED
 from tests.install.conftest import UID
 from tests.install.eventually import eventually
@@ -127,6 +129,31 @@ def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
     held = [pod for pod in found(cluster, "pods", "-A") if pod["metadata"].get("finalizers")]
     assert held == []
     assert "cnat" not in cluster.kubectl("get", "crd,clusterrole,clusterrolebinding").stdout
+    cluster.kubectl("delete", "pods", "--all", TEAM, "--timeout=10s")
+
+
+def test_removed_together_with_its_crd_a_pass_by_anybody_lets_go_of_its_pods(
+    cluster: ControlPlane,
+) -> None:
+    def a_pass() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "reconcile.py", f"--kubeconfig={cluster.kubeconfig}"]
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    cluster.kubectl("apply", f"--filename={CRD}")
+    cluster.kubectl("wait", "--for=condition=Established", "--filename", str(CRD), "--timeout=30s")
+    apply(cluster, at("under-way"))
+    assert a_pass().returncode == 0
+    cluster.kubectl("delete", f"--filename={CRD}", "--timeout=60s")
+    (held,) = found(cluster, "pods", TEAM)
+    assert held["metadata"]["finalizers"] == [FINALIZER]
+
+    last = a_pass()
+
+    assert last.returncode == 1
+    assert f"the cluster has no CRD {CRD.stem}, so it has no Ats" in last.stdout + last.stderr
+    assert [
+        each for each in found(cluster, "pods", TEAM) if each["metadata"].get("finalizers")
+    ] == []
     cluster.kubectl("delete", "pods", "--all", TEAM, "--timeout=10s")
 
 

@@ -658,7 +658,8 @@ def test_a_cluster_without_the_crd_is_told(on: Run, monkeypatch: pytest.MonkeyPa
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == (
         "cnat-reconcile: the cluster does not know Ats; install the CRD: "
-        "kubectl apply -k kustomize/crd\n"
+        "kubectl apply -k kustomize/crd (or, if cnat was removed for good and Pods of its Ats are "
+        "still held, run this once with the right to get customresourcedefinitions)\n"
     )
 
 

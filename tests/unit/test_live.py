@@ -14,7 +14,7 @@ import pytest
 from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.live import LiveCluster
-from cnat.cluster.protocol import OutOfTime, Rejected, Unreachable
+from cnat.cluster.protocol import NotInstalled, OutOfTime, Rejected, Unreachable
 from cnat.core import api
 from cnat.core.objects import At, Pod
 from tests.support.factories import INSTANT, at, pod_of
@@ -405,8 +405,30 @@ def test_what_has_no_pods_is_no_api_server() -> None:
         list(cluster.pods())
 
 
-def test_an_unknown_kind_of_object_is_refused_as_such() -> None:
-    with live_on(FakeServer(Answer("404 page not found", 404))) as cluster, pytest.raises(Rejected):
+NO_ATS = status(404, "NotFound", "the server could not find the requested resource")
+CRD_GONE = status(
+    404,
+    "NotFound",
+    f'customresourcedefinitions.apiextensions.k8s.io "ats.{api.GROUP}" not found',
+)
+
+
+def test_ats_that_are_not_served_are_gone_when_their_crd_is() -> None:
+    fake_server = FakeServer(NO_ATS, CRD_GONE)
+    with live_on(fake_server) as cluster, pytest.raises(NotInstalled, match="has no CRD ats"):
+        list(cluster.ats())
+
+
+@pytest.mark.parametrize(
+    "crd",
+    [
+        pytest.param(Answer({"metadata": {"name": f"ats.{api.GROUP}"}}), id="is there"),
+        pytest.param(status(403, "Forbidden"), id="must not be read"),
+        pytest.param(NO_ATS, id="of an API server that serves no CRDs yet"),
+    ],
+)
+def test_ats_that_are_not_served_are_not_gone_when_their_crd(crd: Answer) -> None:
+    with live_on(FakeServer(NO_ATS, crd)) as cluster, pytest.raises(Rejected, match="not find"):
         list(cluster.ats())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import Rejected, Unreachable
+from cnat.cluster.protocol import NotInstalled, Rejected, Unreachable
 from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import At
@@ -172,3 +172,15 @@ def test_a_list_of_ats_that_breaks_off_at_once_ends_the_pass() -> None:
     with pytest.raises(Rejected, match="too old"):
         passed(cluster)
     assert cluster.writes == [("list", "pods"), ("list", "ats")]
+
+
+def test_where_the_crd_is_gone_its_pods_are_let_go_and_the_pass_has_failed() -> None:
+    class WithoutCRD(FakeCluster):
+        def ats(self) -> Iterator[list[Manifest]]:
+            raise NotInstalled("no CRD")
+
+    cluster = WithoutCRD(Objects([POD]))
+    results = passed(cluster)
+    assert cluster.calls == [("release pod", POD.name)]
+    (failure,) = results.failures
+    assert (failure.action, failure.message) == ("list", "no CRD")
