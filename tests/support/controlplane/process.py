@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from tests.support.controlplane.errors import ControlPlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -73,8 +73,10 @@ class Processes:
         for process in self._started:
             process.check()
 
-    def start(self, executable: Path, args: Sequence[str]) -> Process:
-        """Start a command in its own process group.
+    def start(
+        self, executable: Path, args: Sequence[str], environ: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a command in its own process group, with our environment or another.
 
         On Linux the kernel kills it when the *thread* that started it ends, so call this from one
         that lives as long as the process shall.
@@ -83,6 +85,7 @@ class Processes:
         with log.open("wb") as output:
             popen = subprocess.Popen(
                 [str(executable), *args],
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
