@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cnat.cluster.protocol import Cluster, ClusterError, Rejected, Unanswered
 from cnat.core import api, attempts, events, plan, pod
@@ -46,10 +47,15 @@ class QuotaConflict(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is told of a write that took effect: the Pod or phase concerned, and more about it."""
+    """What is told of a write that took effect: the Pod or phase concerned, and more about it.
+
+    `instant` and `run` are as in `cnat.engine.results.Change`.
+    """
 
     target: str
     detail: str = ""
+    instant: datetime | None = None
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +89,19 @@ def perform(cluster: Cluster, action: plan.Action, seen: Seen) -> Done:
             return _update_status(cluster, action, seen)
         case plan.ReleasePod():
             release_pod(cluster, action.pod)
-            return Done(
-                _with(seen, replace(action.pod, has_finalizer=False)), Written(action.pod.name)
-            )
+            return Done(_with(seen, replace(action.pod, has_finalizer=False)), released(action.pod))
         case plan.DeletePod():
             return _delete_pod(cluster, action, seen)
         case plan.Preflight():
             return _preflight(cluster, action, seen)
 
 
-def release_pod(cluster: Cluster, released: Pod) -> None:
+def released(its_pod: Pod) -> Written:
+    """What is told of a Pod that was released or deleted."""
+    return Written(its_pod.name, instant=its_pod.scheduled_time)
+
+
+def release_pod(cluster: Cluster, its_pod: Pod) -> None:
     """Take our finalizer off a Pod.
 
     Raises:
@@ -100,7 +109,7 @@ def release_pod(cluster: Cluster, released: Pod) -> None:
         ClusterError: the request failed.
     """
     try:
-        cluster.release_pod(released)
+        cluster.release_pod(its_pod)
     except Rejected as error:
         raise _conflict(error) from error
 
@@ -154,7 +163,9 @@ def _create_pod(cluster: Cluster, action: plan.CreatePod, seen: Seen) -> Done:
         return Done(_refused(cluster, seen, metadata["name"], error, "StartRejected"))
     due, attempt = (metadata["annotations"][key] for key in (api.SCHEDULED_TIME, api.ATTEMPT))
     detail = f"due {due}" if attempt == "1" else f"due {due}, attempt {attempt}"
-    return Done(_with(seen, created), Written(created.name, detail))
+    at = seen.at
+    written = Written(created.name, detail, at.instant, at.status.run)
+    return Done(_with(seen, created), written)
 
 
 def _preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:
@@ -196,7 +207,9 @@ def _update_status(cluster: Cluster, action: plan.UpdateStatus, seen: Seen) -> D
             "release than this program; apply kustomize/crd of this release"
         )
     event = events.of_change(action.at, status, cluster.now())
-    return Done(replace(seen, at=written), Written(status.phase, _detail(status.run)), event)
+    run = status.run
+    told = Written(status.phase, _detail(run), run.instant if run else None, run)
+    return Done(replace(seen, at=written), told, event)
 
 
 def _detail(run: Run | None) -> str:
@@ -216,9 +229,9 @@ def _delete_pod(cluster: Cluster, action: plan.DeletePod, seen: Seen) -> Done:
     if action.pod.has_finalizer:
         now = cluster.now().replace(microsecond=0)
         deleted = replace(action.pod, deleted=now, deletion_requested=now)
-        return Done(_with(seen, deleted), Written(action.pod.name))
+        return Done(_with(seen, deleted), released(action.pod))
     pods = tuple(each for each in seen.pods if each.name != action.pod.name)
-    return Done(replace(seen, pods=pods), Written(action.pod.name))
+    return Done(replace(seen, pods=pods), released(action.pod))
 
 
 def _with(seen: Seen, one: Pod) -> Seen:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from cnat.core.record import Run
+
+# Of those that wait, so many are told of.
+_NEXT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write that took effect (or, in a dry run, would). `seconds` is what it took."""
+    """One write that took effect (or, in a dry run, would). `seconds` is what it took.
+
+    Attributes:
+        instant: of the run concerned, in UTC; None where it is not known.
+        run: how that stands by the At's status after the write; None where there is no such status.
+    """
 
     action: str
     namespace: str
@@ -15,13 +28,17 @@ class Change:
     target: str
     detail: str
     seconds: float
+    instant: datetime | None = None
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One object that could not be brought to where it should be, and why.
 
-    `on_record`: the At's status says so already, so that its owners are told.
+    Attributes:
+        on_record: the At's status says so already, so that its owners are told.
+        instant: of the run concerned, in UTC; None where it is not known.
     """
 
     namespace: str
@@ -30,6 +47,16 @@ class Failure:
     reason: str
     message: str
     on_record: bool = False
+    instant: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Waiting:
+    """An At that waits for its instant, which is in UTC. The next one compares as the least."""
+
+    instant: datetime
+    namespace: str
+    at: str
 
 
 @dataclass(slots=True)
@@ -40,6 +67,8 @@ class Results:
         ats: how many the pass answers for.
         conflicts: Ats that somebody else kept writing: theirs or the next pass's to finish.
         deferred: Ats that the deadline left for the next pass.
+        phases: how many Ats stand how, by `status.phase`, once nothing is left to do for them.
+        next: the first few of the Ats that wait, by their instants.
     """
 
     ats: int = 0
@@ -47,3 +76,13 @@ class Results:
     failures: list[Failure] = field(default_factory=list)
     conflicts: int = 0
     deferred: int = 0
+    phases: Counter[str] = field(default_factory=Counter)
+    next: list[Waiting] = field(default_factory=list)
+
+    def stands(self, namespace: str, at: str, phase: str, waits_for: datetime | None) -> None:
+        """Take note of an At for which nothing is left to do; called once for each."""
+        self.phases[phase] += 1
+        if waits_for is None:
+            return
+        if len(self.next) < _NEXT or waits_for <= self.next[-1].instant:
+            self.next = heapq.nsmallest(_NEXT, [*self.next, Waiting(waits_for, namespace, at)])

@@ -62,11 +62,13 @@ class Task:
     Attributes:
         read_at: `boot_clock.now()` before its Pods were read; the At was read after them.
         conflicts: how often it was read again because somebody else wrote it.
+        counted: how it stands is in the results already; now it waits for its instant.
     """
 
     seen: Seen
     read_at: float
     conflicts: int = 0
+    counted: bool = False
 
     @property
     def is_recent(self) -> bool:
@@ -194,19 +196,36 @@ class Workers:
             action = plan.next_action(self._cluster.now(), seen)
             if action is not None:
                 return action
-            run = seen.at.status.run
+            self._note(task)
+            run, instant = seen.at.status.run, plan.armed_for(seen.at)
             if run and seen.at.status.cannot_start:
-                at = seen.at
-                self._fail(Failure(at.namespace, at.name, "start", run.reason, run.message, True))
-            elif self._linger and (instant := plan.armed_for(seen.at)):
+                self._fail(
+                    Failure(
+                        seen.at.namespace,
+                        seen.at.name,
+                        "start",
+                        run.reason,
+                        run.message,
+                        on_record=True,
+                        instant=run.instant,
+                    )
+                )
+            elif self._linger and instant:
                 # What was read before the instant is read again at it.
-                self._queue.put_at(instant, replace(task, read_at=_LONG_AGO))
+                self._queue.put_at(instant, replace(task, read_at=_LONG_AGO, counted=True))
         except Malformed as error:
             message = f"{error}; correct or remove it by hand"
             self._fail(Failure(seen.at.namespace, seen.at.name, "plan", "Malformed", message))
         except Exception as error:  # noqa: BLE001  A bug that one At wakes stops no other.
             self._fail_unforeseen(seen.at, "plan", error)
         return None
+
+    def _note(self, task: Task) -> None:
+        """Take note of how an At stands for which nothing is left to do."""
+        if not task.counted:
+            at = task.seen.at
+            with self._one_at_a_time:
+                self.results.stands(at.namespace, at.name, at.status.phase, plan.armed_for(at))
 
     def _read_again(self, task: Task) -> Task:
         """The same At, read now. With another schedule, or another attempt to make, it may ask for
@@ -264,8 +283,7 @@ class Workers:
         except ClusterError as error:
             self._fail(Failure(pod.namespace, pod.at_name, step, _reason(error), str(error)))
         else:
-            written = actions.Written(pod.name)
-            self._changed(step, pod.namespace, pod.at_name, written, began)
+            self._changed(step, pod.namespace, pod.at_name, actions.released(pod), began)
 
     def _tell(self, event: Manifest) -> None:
         try:
@@ -278,7 +296,16 @@ class Workers:
         self, step: str, namespace: str, name: str, written: actions.Written, began: float
     ) -> None:
         seconds = boot_clock.now() - began
-        change = Change(step, namespace, name, written.target, written.detail, seconds)
+        change = Change(
+            step,
+            namespace,
+            name,
+            written.target,
+            written.detail,
+            seconds,
+            written.instant,
+            written.run,
+        )
         with self._one_at_a_time:
             self.results.changes.append(change)
             self._report(change)

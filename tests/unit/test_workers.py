@@ -202,6 +202,28 @@ def test_what_concerns_a_pod_is_reported_of_its_at() -> None:
     ]
 
 
+def test_a_change_tells_the_instant_of_its_run_and_how_that_stands() -> None:
+    owner = at(ttlSecondsAfterFinished=0)
+    its_pod = pod_of(owner, status=SUCCEEDED)
+    recorded, released, deleted = applied(FakeCluster(Objects([owner, its_pod], now=NOW))).changes
+    assert {recorded.instant, released.instant, deleted.instant} == {INSTANT}
+    assert recorded.run is not None
+    assert (recorded.run.phase, recorded.run.completion) == ("Succeeded", ENDED)
+    created, _ = applied(FakeCluster(Objects([due()], now=NOW))).changes
+    assert (created.instant, created.run) == (NOW, None)
+
+
+def test_how_the_ats_stand_at_the_end_is_counted_and_the_next_few_are_told() -> None:
+    coming = [at(f"in-{hours}", schedule=rfc3339(NOW + hours * HOUR)) for hours in (4, 2, 3, 1)]
+    cluster = FakeCluster(Objects([due(), at("off", suspend=True), *coming], now=NOW))
+    for _ in range(2):
+        results = applied(cluster)
+        assert results.phases == {"Running": 1, "Suspended": 1, "Pending": 4}
+        assert [(each.at, each.instant) for each in results.next] == [
+            (f"in-{hours}", NOW + hours * HOUR) for hours in (1, 2, 3)
+        ]
+
+
 def test_an_at_that_cannot_start_is_a_failure_on_every_pass() -> None:
     cluster = FakeCluster(Objects([at(schedule="soon")], now=NOW))
     first, second = applied(cluster), applied(cluster)
