@@ -23,10 +23,11 @@ def _document(report: Report) -> dict[str, object]:
     results = report.results
     changes = [asdict(change) for change in report.changes]
     for change in changes:
-        del change["seconds"]
+        del change["seconds"], change["instant"], change["run"]
     failures = [asdict(failure) for failure in results.failures]
     for failure in failures:
         failure["onRecord"] = failure.pop("on_record")
+        del failure["instant"]
     return {
         "asOf": rfc3339(report.as_of),
         "dryRun": report.dry_run,
