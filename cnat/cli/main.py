@@ -9,14 +9,14 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cnat.cli import logs
 from cnat.cli.options import PROGRAM, Options, UsageError, parse
-from cnat.cli.report.document import as_json, as_yaml
-from cnat.cli.report.model import Report
-from cnat.cli.report.text import as_text
+from cnat.cli.report import planned
+from cnat.cli.report.model import Kind, Report
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.dry_run import DryRun
 from cnat.cluster.protocol import (
@@ -26,11 +26,12 @@ from cnat.cluster.protocol import (
     Rejected,
     Unreachable,
 )
+from cnat.core.objects import At
 from cnat.engine.reconcile import Settings, reconcile, unreported
-from cnat.engine.results import Failure
+from cnat.engine.results import Waiting
 
 if TYPE_CHECKING:
-    from cnat.manifests.problem import Problem
+    from cnat.manifests.problem import Counts, Place, Problem
 
 # A list page is tens of thousands of Python objects without a cycle among them. At Python's own
 # threshold of 700 a quarter of the pass would be spent looking for one.
@@ -44,7 +45,27 @@ EXIT_USAGE = 64
 EXIT_UNREACHABLE = 69
 EXIT_NOT_PERMITTED = 77
 
+# What is printed in these is read where it is printed; what else is printed is often put away, and
+# what is wrong with manifests must be seen nevertheless.
+_FOR_PEOPLE = frozenset({"text", "github"})
+
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the options say to work on.
+
+    Attributes:
+        problems, read, empty: as in `cnat.cli.report.model.Report`.
+        place: where the manifest of an At stands, by its namespace and name.
+    """
+
+    cluster: Cluster
+    problems: Sequence[Problem] = ()
+    read: Counts | None = None
+    empty: bool = False
+    place: Callable[[str, str], Place | None] = lambda _namespace, _at: None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,16 +96,9 @@ def _run(options: Options) -> int:
     gc.set_threshold(_GC_THRESHOLD)
     deadline = Deadline(options.timeout)
     _end_on_signals(deadline)
-    cluster, problems = _cluster(options, deadline)
-    report = _make_pass(options, cluster, deadline)
-    for problem in problems:
-        logs.error(str(problem))
-    report.results.failures.extend(
-        Failure("", "", "read", "Invalid", str(problem))
-        for problem in problems
-        if options.strict or problem.severity == "error"
-    )
-    _show(report, options.output)
+    ground = _ground(options, deadline)
+    report = _list(options, ground) if options.list else _make_pass(options, ground, deadline)
+    _show(report, options)
     return _exit_code(report, options)
 
 
@@ -99,7 +113,7 @@ def _end_on_signals(deadline: Deadline) -> None:
         signal.signal(number, end)
 
 
-def _make_pass(options: Options, cluster: Cluster, deadline: Deadline) -> Report:
+def _make_pass(options: Options, ground: Ground, deadline: Deadline) -> Report:
     settings = Settings(
         concurrency=1 if options.dry_run else options.concurrency,
         linger=options.linger,
@@ -109,33 +123,86 @@ def _make_pass(options: Options, cluster: Cluster, deadline: Deadline) -> Report
     )
     # A dry run tells what it found in its plan.
     tell = unreported if options.dry_run else logs.log
-    results = reconcile(cluster, deadline, settings, tell)
-    return Report(results, cluster.now(), options.dry_run)
+    results = reconcile(ground.cluster, deadline, settings, tell)
+    as_of = ground.cluster.now()
+    return Report(
+        about="plan" if options.dry_run else "pass",
+        as_of=as_of,
+        ats=results.ats,
+        rows=planned.rows(results.changes, results.failures, as_of, ground.place),
+        failures=results.failures,
+        waiting=results.waiting,
+        next=[each for each in results.next if each.instant > as_of],
+        conflicts=results.conflicts,
+        deferred=results.deferred,
+        dry_run=options.dry_run,
+        problems=ground.problems,
+        read=ground.read,
+        strict=options.strict,
+        empty=ground.empty,
+        names_pods=not (options.paths or (options.local and options.dry_run)),
+    )
+
+
+def _list(options: Options, ground: Ground) -> Report:
+    from cnat.cli.report import listed
+
+    ats = (At.of(raw) for page in ground.cluster.ats() for raw in page)
+    mine = (at for at in ats if at.uid in options.shard)
+    as_of = ground.cluster.now()
+    rows = listed.rows(mine, as_of, within=options.within, place=ground.place)
+    upcoming = [row for row in rows if row.kind == Kind.UPCOMING and row.due]
+    return Report(
+        about="list",
+        as_of=as_of,
+        ats=len(rows),
+        rows=rows,
+        waiting=len(upcoming),
+        next=[Waiting(row.due, row.namespace, row.at) for row in upcoming[:3] if row.due],
+        problems=ground.problems,
+        read=ground.read,
+        strict=options.strict,
+    )
 
 
 def _exit_code(report: Report, options: Options) -> int:
     if report.failed:
         return EXIT_FAILED
-    if options.detailed_exitcode and report.results.changes:
+    if options.detailed_exitcode and report.pending:
         return EXIT_CHANGES
     return EXIT_CONVERGED
 
 
-def _show(report: Report, output: str) -> None:
+def _rendered(report: Report, options: Options) -> str:
+    """The report as it is asked for. Only that renderer is imported."""
+    match options.output:
+        case "json":
+            from cnat.cli.report import document
+
+            return document.as_json(report)
+        case "yaml":
+            from cnat.cli.report import document
+
+            return document.as_yaml(report)
+        case _:
+            from cnat.cli.report import text
+
+            terminal = sys.stdout.isatty()
+            width = shutil.get_terminal_size().columns if terminal else None
+            colour = terminal and not os.environ.get("NO_COLOR")
+            return text.render(report, text.Style(width, colour, options.verbose))
+
+
+def _show(report: Report, options: Options) -> None:
     """Print the report.
 
     Raises:
         ClusterError: it can't be written. A reader that has left (`| head`) has seen enough.
     """
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
-    match output:
-        case "json":
-            text = as_json(report)
-        case "yaml":
-            text = as_yaml(report)
-        case _:
-            text = as_text(report, width, terminal and not os.environ.get("NO_COLOR"))
+    if options.output not in _FOR_PEOPLE:
+        for problem in report.problems:
+            logs.error(str(problem))
+    text = _rendered(report, options)
     try:
         print(text, flush=True)
     except OSError as error:
@@ -145,8 +212,8 @@ def _show(report: Report, output: str) -> None:
             raise ClusterError(f"the report can't be written: {error.strerror}") from error
 
 
-def _cluster(options: Options, deadline: Deadline) -> tuple[Cluster, Sequence[Problem]]:
-    """What the options say to work on, and what is wrong with its manifests.
+def _ground(options: Options, deadline: Deadline) -> Ground:
+    """What the options say to work on.
 
     Each kind of cluster has dependencies that are slow to import and not needed by the others.
     """
@@ -155,12 +222,10 @@ def _cluster(options: Options, deadline: Deadline) -> tuple[Cluster, Sequence[Pr
         return _manifests(options, now)
     if options.local:
         return _folder(options, options.local, now)
-    return _live(options, deadline, now), []
+    return Ground(_live(options, deadline, now))
 
 
-def _manifests(
-    options: Options, now: Callable[[], datetime] | None
-) -> tuple[Cluster, Sequence[Problem]]:
+def _manifests(options: Options, now: Callable[[], datetime] | None) -> Ground:
     from cnat.manifests import files, snapshot
     from cnat.manifests.problem import Counts
 
@@ -172,12 +237,11 @@ def _manifests(
         namespace=options.namespace,
         selector=options.selector,
     )
-    return DryRun(source, now), source.problems
+    ran = any(at.get("status") for page in source.ats() for at in page) or any(source.pods())
+    return Ground(DryRun(source, now), source.problems, source.counts, not ran, source.place)
 
 
-def _folder(
-    options: Options, folder: str, now: Callable[[], datetime] | None
-) -> tuple[Cluster, Sequence[Problem]]:
+def _folder(options: Options, folder: str, now: Callable[[], datetime] | None) -> Ground:
     from cnat.local import store
 
     cluster = store.LocalCluster(
@@ -188,7 +252,7 @@ def _folder(
         page_size=options.page_size,
         dry_run=bool(options.dry_run),
     )
-    return (DryRun(cluster, now) if options.dry_run else cluster), cluster.problems
+    return Ground(DryRun(cluster, now) if options.dry_run else cluster, cluster.problems)
 
 
 def _live(options: Options, deadline: Deadline, now: Callable[[], datetime] | None) -> Cluster:

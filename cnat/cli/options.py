@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from cnat import __version__
@@ -18,6 +18,9 @@ from cnat.manifests import selector
 
 PROGRAM = "cnat-reconcile"
 
+OUTPUTS = ("text", "json", "yaml", "markdown", "html", "github", "junit")
+
+_DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,7})m)?(?:(\d{1,9})s)?", re.ASCII)
 _NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -26,7 +29,10 @@ class Options:
     """What the user asks for.
 
     Attributes:
-        dry_run: `client`, `server`, or None for a real pass; `client` wherever there are paths.
+        dry_run: `client`, `server`, or None for a real pass; `client` wherever there are paths, and
+            for a list.
+        list: tell what is scheduled and what ran, instead of a pass.
+        within: list only what is no farther away than that; None for all.
         paths: manifests to plan from; "-" is standard input.
         against: what to lay them over: `cluster`, or the path of a dump; None for nothing.
         strict: whether what is doubtful about them fails.
@@ -43,6 +49,8 @@ class Options:
     """
 
     dry_run: str | None
+    list: bool
+    within: timedelta | None
     paths: tuple[str, ...]
     against: str | None
     strict: bool
@@ -87,7 +95,8 @@ def parse(arguments: Sequence[str] | None) -> Options:
     if given.pop("all_namespaces"):
         given["namespace"] = None
     asked = given.pop("dry_run")
-    options = Options(paths=paths, dry_run="client" if paths else asked, **given)
+    changes_nothing = paths or given["list"]
+    options = Options(paths=paths, dry_run="client" if changes_nothing else asked, **given)
     _check(options, asked)
     return options
 
@@ -108,8 +117,12 @@ def _check(options: Options, asked: str | None) -> None:
         raise UsageError(f"{flag} is for manifests: add -f PATH")
     if (offline or options.local) and asked == "server":
         raise UsageError("--dry-run=server asks an API server; with -f and --local there is none")
+    if options.list and (asked or options.detailed_exitcode or options.linger):
+        raise UsageError("--list makes no pass: leave out what says how to make one")
+    if options.within and not options.list:
+        raise UsageError("--within shortens a list: add --list")
     if options.now and not (options.dry_run or options.local):
-        raise UsageError("--now is for planning: add --dry-run (or use --local)")
+        raise UsageError("--now is for planning: add --dry-run or --list (or use --local)")
     if options.detailed_exitcode and not options.dry_run:
         raise UsageError("--detailed-exitcode tells about a plan: add --dry-run")
     if options.linger and (options.dry_run or options.now):
@@ -132,6 +145,14 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < 86_400:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and a day")
     return seconds
+
+
+def _duration(text: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
+    if found is None or not text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write it like 7d, 12h or 1h30m")
+    days, hours, minutes, seconds = (int(each or 0) for each in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _namespace(text: str) -> str:
@@ -162,113 +183,138 @@ def _selector(text: str) -> str:
     return text
 
 
+_EXAMPLES = f"""\
+examples:
+  {PROGRAM} --dry-run                   what would a pass on this cluster do?
+  {PROGRAM} -f manifests/ --strict      check manifests before a merge, without a cluster
+  {PROGRAM} --list --within 7d          what is scheduled this week, and what ran
+
+exit codes: 0 converged; 1 something failed, or a plan has what cannot start; 2 changes pending
+(with --detailed-exitcode); 64 bad usage; 69 API server not reachable; 77 not permitted
+"""
+
+
+def _layout(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=100)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=PROGRAM,
+        usage="%(prog)s [flags] [PATH...]",
         description="Start the Ats that are due, record the outcome of those that ran, and exit.",
-        epilog="Exit codes: 0 converged, and what cannot start has it in its status; 1 the pass "
-        "failed somewhere, or a dry run found what cannot start; 2 changes pending (with "
-        "--detailed-exitcode); 64 bad usage; 69 API server not reachable; 77 not permitted.",
+        epilog=_EXAMPLES,
+        formatter_class=_layout,
+        add_help=False,
         allow_abbrev=False,
     )
-    parser.add_argument("path", nargs="*", metavar="PATH", help="the same as -f PATH")
-    parser.add_argument("--version", action="version", version=f"cnat {__version__}")
+    _add_mode(parser.add_argument_group("what to do, instead of a pass"))
+    _add_which(parser.add_argument_group("which Ats"))
+    _add_limits(parser.add_argument_group("limits"))
+    _add_output(parser.add_argument_group("output"))
+    return parser
 
-    mode = parser.add_argument_group("what to do")
-    mode.add_argument(
+
+# What `ArgumentParser.add_argument_group` answers has no public name.
+_Group = argparse._ArgumentGroup  # noqa: SLF001
+
+
+def _add_mode(group: _Group) -> None:
+    group.add_argument(
         "--dry-run",
         nargs="?",
         const="client",
         choices=["client", "server"],
-        help="print the plan, change nothing; 'server' also sends every write with dryRun=All",
+        metavar="client|server",
+        help="print the plan, change nothing; 'server' asks it about every write",
     )
-    mode.add_argument(
+    group.add_argument(
+        "--list", action="store_true", help="what is scheduled and what ran, by time"
+    )
+    group.add_argument(
+        "--within", type=_duration, metavar="DURATION", help="list no more than that: 7d, 1h30m"
+    )
+    group.add_argument("path", nargs="*", metavar="PATH", help=argparse.SUPPRESS)
+    group.add_argument(
         "-f",
         "--filename",
         action="append",
         metavar="PATH",
-        help="plan offline from manifests (a file, a folder, - for stdin); repeatable",
+        help="check and plan manifests, offline: file, folder, - for stdin; repeatable",
     )
-    mode.add_argument(
-        "--against",
-        metavar="cluster|PATH",
-        help="lay the manifests over what a cluster or a dump holds: what would this merge do?",
+    group.add_argument(
+        "--against", metavar="cluster|PATH", help="lay them over a cluster or a dump, and plan that"
     )
-    mode.add_argument(
-        "--strict", action="store_true", help="with -f: fail for what is doubtful, too"
+    group.add_argument(
+        "--strict", action="store_true", help="fail for what is doubtful in them, too"
     )
-    mode.add_argument(
-        "--local",
-        metavar="DIR",
-        help="run against a folder of YAML files that stands in for the cluster",
+    group.add_argument(
+        "--local", metavar="DIR", help="run for real, on a folder that stands in for a cluster"
     )
-    mode.add_argument(
-        "--now",
-        type=_instant,
-        metavar="INSTANT",
-        help="plan as of then (RFC 3339); with a dry run or --local",
+    group.add_argument(
+        "--now", type=_instant, metavar="INSTANT", help="as of then: 2027-03-01T02:00:00Z"
     )
 
-    which = parser.add_argument_group("which Ats")
-    which.add_argument(
+
+def _add_which(group: _Group) -> None:
+    group.add_argument(
         "-n", "--namespace", type=_namespace, metavar="NS", help="only those of one namespace"
     )
-    which.add_argument(
+    group.add_argument(
         "-A", "--all-namespaces", action="store_true", help="those of all namespaces (default)"
     )
-    which.add_argument(
-        "-l",
-        "--selector",
-        type=_selector,
-        metavar="SELECTOR",
-        help="only those with these labels; Pods of deleted Ats are then not looked after",
+    group.add_argument(
+        "-l", "--selector", type=_selector, metavar="LABELS", help="only those with these labels"
     )
-    which.add_argument("--kubeconfig", metavar="FILE", help="as for kubectl")
-    which.add_argument("--context", metavar="NAME", help="as for kubectl")
+    group.add_argument("--kubeconfig", metavar="FILE", help="as for kubectl")
+    group.add_argument("--context", metavar="NAME", help="as for kubectl")
 
-    limits = parser.add_argument_group("limits")
-    limits.add_argument(
+
+def _add_limits(group: _Group) -> None:
+    group.add_argument(
         "--concurrency", type=_positive, default=16, metavar="N", help="writes at once (16)"
     )
-    limits.add_argument(
+    group.add_argument(
         "--timeout",
         type=_seconds,
         default=50.0,
         metavar="SECONDS",
-        help="end after this long and leave the rest to the next pass (50)",
+        help="then end, and leave the rest to the next pass (50)",
     )
-    limits.add_argument(
+    group.add_argument(
         "--page-size", type=_positive, default=500, metavar="N", help="objects a list page (500)"
     )
-
-    limits.add_argument(
+    group.add_argument(
         "--linger",
         type=_seconds,
         default=0.0,
         metavar="SECONDS",
-        help="then stay this long, and start what falls due meanwhile at its very instant",
+        help="stay, and start what falls due meanwhile at its very instant",
     )
-    limits.add_argument(
+    group.add_argument(
         "--shard",
         type=_shard,
         default=shard.Shard(),
         metavar="I/N",
-        help="only share I of N, numbered from 0, of the Ats; auto/N in an Indexed Job",
+        help="only share I of N, from 0; auto/N in an Indexed Job",
     )
 
-    output = parser.add_argument_group("output")
-    output.add_argument(
+
+def _add_output(group: _Group) -> None:
+    group.add_argument(
         "-o",
         "--output",
-        choices=["text", "json", "yaml"],
+        choices=OUTPUTS,
         default="text",
-        help="of the plan or summary on stdout",
+        metavar="FORMAT",
+        help=", ".join(OUTPUTS),
     )
-    output.add_argument(
+    group.add_argument(
         "--log-format", choices=["text", "json"], default="text", help="of the log on stderr"
     )
-    output.add_argument("-v", "--verbose", action="store_true", help="log more, with tracebacks")
-    output.add_argument(
-        "--detailed-exitcode", action="store_true", help="exit 2 when a dry run has changes"
+    group.add_argument("-v", "--verbose", action="store_true", help="tell more; with tracebacks")
+    group.add_argument(
+        "--detailed-exitcode", action="store_true", help="exit 2 when a plan has changes"
     )
-    return parser
+    group.add_argument("--version", action="version", version=f"cnat {__version__}")
+    group.add_argument("-h", "--help", action="help", help="show this")

@@ -68,7 +68,8 @@ class Results:
         conflicts: Ats that somebody else kept writing: theirs or the next pass's to finish.
         deferred: Ats that the deadline left for the next pass.
         phases: how many Ats stand how, by `status.phase`, once nothing is left to do for them.
-        next: the first few of the Ats that wait, by their instants.
+        waiting: how many Ats wait for an instant.
+        next: the first few of them, by their instants.
     """
 
     ats: int = 0
@@ -77,6 +78,7 @@ class Results:
     conflicts: int = 0
     deferred: int = 0
     phases: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
     next: list[Waiting] = field(default_factory=list)
 
     def stands(self, namespace: str, at: str, phase: str, waits_for: datetime | None) -> None:
@@ -84,5 +86,6 @@ class Results:
         self.phases[phase] += 1
         if waits_for is None:
             return
+        self.waiting += 1
         if len(self.next) < _NEXT or waits_for <= self.next[-1].instant:
             self.next = heapq.nsmallest(_NEXT, [*self.next, Waiting(waits_for, namespace, at)])

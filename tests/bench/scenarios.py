@@ -192,7 +192,7 @@ def _turn(
 
 def _assert_converged(run: Run, size: int) -> None:
     summary = json.loads(run.output)
-    if summary["ats"] != size or summary["changes"] or summary["failures"]:
+    if summary["ats"] != size or summary["rows"] or summary["failures"]:
         raise RuntimeError(f"not {size} converged Ats: {run.output[:500]}")
 
 

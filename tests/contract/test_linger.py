@@ -205,13 +205,11 @@ def test_the_command_starts_what_falls_due_and_a_signal_ends_it_with_its_summary
     assert process.returncode == 0
     summary = json.loads(output)
     assert [
-        (change["at"], change["action"], change["target"].partition("-")[0])
-        for change in summary["changes"]
+        (row["at"], row["kind"], [write["target"].partition("-")[0] for write in row["writes"]])
+        for row in summary["rows"]
     ] == [
-        ("later", "set status", "Pending"),
-        ("soon", "set status", "Pending"),
-        ("soon", "create pod", "soon"),
-        ("soon", "set status", "Running"),
+        ("soon", "start", ["Pending", "soon", "Running"]),
+        ("later", "hold", ["Pending"]),
     ]
     assert (summary["failures"], summary["deferred"]) == ([], 0)
     assert "Traceback" not in errors

@@ -165,10 +165,7 @@ def test_the_pods_of_an_indexed_job_share_the_work(real_sandbox: RealSandbox) ->
     ]
     summaries = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
     started = [
-        change["at"]
-        for summary in summaries
-        for change in summary["changes"]
-        if change["action"] == "create pod"
+        row["at"] for summary in summaries for row in summary["rows"] if row["kind"] == "start"
     ]
     assert sorted(started) == names
     assert sum(summary["ats"] for summary in summaries) == len(names)

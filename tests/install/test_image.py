@@ -40,8 +40,8 @@ def test_any_user_can_run_it_without_a_shell_or_a_writable_file(our_image: Image
 def test_it_has_all_that_the_command_needs(our_image: Image) -> None:
     result = run(our_image, "--filename=/samples", "--output=json", "--now=2023-05-21T02:00:00Z")
     assert result.returncode == 0, result.stderr
-    changes = json.loads(result.stdout)["changes"]
-    assert "cnrex" in [each["at"] for each in changes if each["action"] == "create pod"]
+    rows = json.loads(result.stdout)["rows"]
+    assert "cnrex" in [row["at"] for row in rows if row["kind"] == "start"]
 
 
 def test_its_user_is_a_number_and_not_root(our_image: Image) -> None:

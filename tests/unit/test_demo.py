@@ -22,12 +22,12 @@ def shown(
 def test_the_demo_shows_each_step_of_the_first_sample_in_its_order(shown: str) -> None:
     story = [
         'schedule: "2023-05-21T02:00:00Z"',
-        "1 start, 1 status change (dry run: nothing was changed)",
-        "1 start, 1 status change",
+        "1 start (dry run: nothing was changed)",
+        "1 start",
         "cnat.programming-kubernetes.info/outcome",
         "$ cd / && bin/bash -c ",
         "\nHello, Shanghai!\n",
-        "1 status change, 1 release",
+        "1 record",
         "phase: Succeeded",
         "exitCode: 0",
         "nothing to do",

@@ -1,14 +1,17 @@
-"""The report for programs: JSON and YAML."""
+"""The report for programs: JSON and YAML, as `schemas/report.json` describes them."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import yaml
 
-from cnat.cli.report.model import Report
+from cnat.cli.report.model import Report, Row
 from cnat.core.schedule import rfc3339
+from cnat.engine.results import Change, Failure
+from cnat.manifests.problem import Place, Problem
 
 
 def as_json(report: Report) -> str:
@@ -19,21 +22,93 @@ def as_yaml(report: Report) -> str:
     return yaml.safe_dump(_document(report), sort_keys=False, allow_unicode=True).rstrip()
 
 
-def _document(report: Report) -> dict[str, object]:
-    results = report.results
-    changes = [asdict(change) for change in report.changes]
-    for change in changes:
-        del change["seconds"], change["instant"], change["run"]
-    failures = [asdict(failure) for failure in results.failures]
-    for failure in failures:
-        failure["onRecord"] = failure.pop("on_record")
-        del failure["instant"]
+def _document(report: Report) -> dict[str, Any]:
+    places = {(row.namespace, row.at): row.place for row in report.rows}
     return {
+        "report": report.about,
         "asOf": rfc3339(report.as_of),
         "dryRun": report.dry_run,
-        "ats": results.ats,
-        "changes": changes,
-        "failures": failures,
-        "conflicts": results.conflicts,
-        "deferred": results.deferred,
+        "failed": report.failed,
+        "ats": report.ats,
+        "counts": {kind.value: number for kind, number in report.by_kind.items()},
+        "rows": [_row(report, row) for row in report.rows],
+        "failures": [
+            *(_problem(problem) for problem in report.errors),
+            *(_failure(each, places.get((each.namespace, each.at))) for each in report.failures),
+        ],
+        "warnings": [_problem(problem) for problem in report.warnings],
+        "waiting": report.waiting,
+        "next": [
+            {"namespace": each.namespace, "at": each.at, "due": rfc3339(each.instant)}
+            for each in report.next
+        ],
+        "conflicts": report.conflicts,
+        "deferred": report.deferred,
+        "read": _camel_case(asdict(report.read)) if report.read else None,
     }
+
+
+def _row(report: Report, row: Row) -> dict[str, Any]:
+    run = row.run.document() if row.run else {}
+    created = not report.names_pods and any(_creates(change) for change in row.writes)
+    if created:
+        run.pop("podName", None)
+    told: dict[str, Any] = {
+        "kind": row.kind.value,
+        "namespace": row.namespace,
+        "at": row.at,
+        "due": rfc3339(row.due) if row.due else None,
+        "why": row.why,
+        "run": run or None,
+    }
+    if report.about == "list":
+        told["history"] = [each.document() for each in row.history]
+    else:
+        told["writes"] = [
+            {"action": change.action}
+            | ({} if created and _creates(change) else {"target": change.target})
+            for change in row.writes
+        ]
+    return told | _place(row.place)
+
+
+def _creates(change: Change) -> bool:
+    return change.action == "create pod"
+
+
+def _failure(failure: Failure, place: Place | None) -> dict[str, Any]:
+    return {
+        "namespace": failure.namespace,
+        "at": failure.at,
+        "action": failure.action,
+        "reason": failure.reason,
+        "message": failure.message,
+        "onRecord": failure.on_record,
+        **_place(place),
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "action": "read",
+        "reason": "Invalid" if problem.severity == "error" else "Doubtful",
+        "message": problem.reason,
+        "object": problem.name,
+        "field": problem.field,
+        **_place(problem.place),
+    }
+
+
+def _place(place: Place | None) -> dict[str, Any]:
+    if place is None:
+        return {}
+    numbers = {"line": place.line, "column": place.column}
+    return {"file": place.source} | {key: value for key, value in numbers.items() if value}
+
+
+def _camel_case(fields: dict[str, Any]) -> dict[str, Any]:
+    def name(words: str) -> str:
+        first, *rest = words.split("_")
+        return first + "".join(word.capitalize() for word in rest)
+
+    return {name(key): value for key, value in fields.items()}

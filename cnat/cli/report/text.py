@@ -1,90 +1,131 @@
-"""The report for people: a table of what a dry run found, and a line that sums up."""
+"""The report for people at a terminal, and for `grep` behind a pipe."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from textwrap import wrap
 
 from cnat.cli.logs import one_line
-from cnat.cli.report.model import Report
-from cnat.core.schedule import rfc3339
+from cnat.cli.report import words
+from cnat.cli.report.model import Kind, Report, Row, Tone
 
-_HEADINGS = ("NAMESPACE", "AT", "ACTION", "TARGET", "DETAIL")
-_COLOURS = {"create pod": "32", "delete pod": "31", "release pod": "36", "set status": "33"}
-_COUNTED = {
-    "create pod": "start",
-    "set status": "status change",
-    "release pod": "release",
-    "delete pod": "deletion",
-}
-_FAILURE_COLOUR = "31"
-_MIN_DETAIL = 16
+_COLOURS: dict[Tone, str] = {"good": "32", "bad": "31", "late": "33", "busy": "36", "calm": ""}
+_BOLD = "1"
+# Where less than this is left for the prose in the last column, each row is a paragraph instead.
+_MIN_PROSE = 28
+_INDENT = "    "
+# On a terminal no more than this is shown at once of what needs nobody.
+_FOLDED = 20
+_CALM = {Kind.HOLD, Kind.UPCOMING, Kind.SUSPENDED, Kind.PAST}
 
 
-def as_text(report: Report, width: int | None, colour: bool) -> str:
-    """The table and the summary.
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the reader sees it on.
 
-    Args:
-        width: columns of the terminal; None for as wide as it gets.
-        colour: whether the reader is a terminal that wants colours.
+    Attributes:
+        width: columns of the terminal; None for a pipe, where a row is a line, however long.
+        colour: whether it may have colours.
+        verbose: whether each write is shown, and nothing folded.
     """
-    return "\n".join([*_table(report, width, colour), _summary(report)])
+
+    width: int | None = None
+    colour: bool = False
+    verbose: bool = False
 
 
-def _table(report: Report, width: int | None, colour: bool) -> list[str]:
-    if not report.dry_run:
-        return []  # The log has told already, line by line.
-    changes = [
-        (change.namespace, change.at, change.action, change.target, change.detail)
-        for change in report.changes
-    ]
-    failures = [
-        (failure.namespace, failure.at, "FAILED", failure.reason, failure.message)
-        for failure in report.results.failures
-        if failure.action != "read"  # A document that can't be read has been told by then.
-    ]
-    rows = [*changes, *failures]
-    return [*_columns([_HEADINGS, *rows], width, colour), ""] if rows else []
+def render(report: Report, style: Style) -> str:
+    """Rows, then what is wrong with manifests, then what sums it all up.
+
+    A pass that was no dry run has told its rows in the log already, line by line.
+    """
+    return "\n".join(_Page(report, style).lines())
 
 
-def _summary(report: Report) -> str:
-    results = report.results
-    actions = Counter(change.action for change in results.changes)
-    invalid = sum(failure.action == "read" for failure in results.failures)
-    refused = len(report.refused)
-    notes = [
-        *((actions[action], _plural(noun, actions[action])) for action, noun in _COUNTED.items()),
-        (refused, "cannot start"),
-        (invalid, "invalid"),
-        (len(results.failures) - refused - invalid, "failed"),
-        (results.conflicts, "changed by somebody else meanwhile, left to the next pass"),
-        (results.deferred, "deferred to the next pass, out of time"),
-    ]
-    told = [f"{number} {text}" for number, text in notes if number] or ["nothing to do"]
-    as_of = rfc3339(report.as_of.replace(microsecond=0))
-    head = f"{results.ats} {_plural('At', results.ats)} as of {as_of}"
-    tail = " (dry run: nothing was changed)" if report.dry_run else ""
-    return f"{head}: {', '.join(told)}{tail}"
+class _Page:
+    def __init__(self, report: Report, style: Style) -> None:
+        self._report = report
+        self._style = style
+        self._columns = words.columns(report)
+
+    def lines(self) -> Iterator[str]:
+        report = self._report
+        if report.about != "pass" and report.rows:
+            if report.empty:
+                yield from self._prose(words.EMPTY, "")
+                yield ""
+            for title, section in groupby(report.rows, partial(words.section, report)):
+                yield from self._section(title, list(section))
+                yield ""
+        for problem in [*report.warnings, *report.errors]:
+            tone = _COLOURS["bad" if problem.severity == "error" else "late"]
+            yield from self._prose(str(problem), tone)
+        if report.problems:
+            yield ""
+        if report.read:
+            yield from self._prose(str(report.read), "")
+        yield from self._prose(words.counted(report), _BOLD)
+        yield from self._prose(words.coming(report), "")
+
+    def _section(self, title: str, rows: Sequence[Row]) -> Iterator[str]:
+        if title:
+            yield self._coloured(f"{title} ({len(rows):,})", _BOLD)
+        shown = self._folded(rows)
+        yield from self._table(shown)
+        if len(shown) < len(rows):
+            yield f"… {len(rows) - len(shown):,} more: -v shows all, and so does a pipe"
+
+    def _folded(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows that fit a screen; of what needs somebody, all."""
+        if self._style.width is None or self._style.verbose:
+            return rows
+        calm = [row for row in rows if row.kind in _CALM]
+        left_out = set(map(id, calm[_FOLDED:]))
+        return [row for row in rows if id(row) not in left_out]
+
+    def _table(self, rows: Sequence[Row]) -> Iterator[str]:
+        columns = [column for column in self._columns if any(column.cell(row) for row in rows)]
+        table = [[one_line(column.cell(row)) for column in columns] for row in rows]
+        titles = [column.title for column in columns]
+        widths = [max(map(len, cells)) for cells in zip(titles, *table, strict=True)]
+        used = sum(widths) + 2 * len(widths)
+        width = self._style.width
+        narrow = width is not None and width - used < _MIN_PROSE
+        if not narrow:
+            yield self._coloured(_aligned(titles, widths) + "WHY", _BOLD)
+        for row, cells in zip(rows, table, strict=True):
+            if narrow:
+                yield self._coloured("  ".join(filter(None, cells[:2])), _COLOURS[row.tone])
+                yield from self._prose(", ".join(filter(None, cells[2:])), "", _INDENT)
+                yield from self._prose(row.why, "", _INDENT)
+            else:
+                first, *more = self._wrapped(row.why, used) or [""]
+                head = self._coloured(_aligned(cells, widths), _COLOURS[row.tone])
+                yield (head + first).rstrip()
+                yield from (" " * used + line for line in more)
+            if self._style.verbose:
+                for change in row.writes:
+                    yield from self._prose(words.write(self._report, change), "", _INDENT)
+
+    def _wrapped(self, text: str, used: int) -> list[str]:
+        """A text in lines that fit beside what is used; it is never cut."""
+        text, width = one_line(text), self._style.width
+        if width is None:
+            return [text] if text else []
+        # A path or an image is easier to read, and to copy, in one piece.
+        return wrap(text, max(width - used, 1), break_on_hyphens=False)
+
+    def _prose(self, text: str, colour: str, indent: str = "") -> Iterator[str]:
+        lines = self._wrapped(text, len(indent) + len(_INDENT) * (not indent))
+        for number, line in enumerate(lines):
+            yield self._coloured((indent or _INDENT * (number > 0)) + line, colour)
+
+    def _coloured(self, text: str, code: str) -> str:
+        return f"\033[{code}m{text}\033[0m" if self._style.colour and code else text
 
 
-def _plural(noun: str, number: int) -> str:
-    return noun if number == 1 else f"{noun}s"
-
-
-def _columns(rows: Sequence[Sequence[str]], width: int | None, colour: bool) -> list[str]:
-    """Aligned columns; on a terminal the last one is cut to what is left of the width."""
-    rows = [[one_line(cell) for cell in row] for row in rows]
-    lasts = len(rows[0]) - 1
-    widths = [max(len(row[column]) for row in rows) for column in range(lasts)]
-    left = max(_MIN_DETAIL, width - sum(widths) - 2 * lasts) if width else None
-    lines = []
-    for number, row in enumerate(rows):
-        cells = [cell.ljust(size) for cell, size in zip(row[:lasts], widths, strict=True)]
-        if colour and number:
-            code = _COLOURS.get(row[2], _FAILURE_COLOUR)
-            cells[2] = f"\033[{code}m{cells[2]}\033[0m"
-        last = row[lasts]
-        if left and len(last) > left:
-            last = last[: left - 1] + "…"
-        lines.append("  ".join([*cells, last]).rstrip())
-    return lines
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "".join(cell.ljust(size + 2) for cell, size in zip(cells, widths, strict=True))
