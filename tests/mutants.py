@@ -155,8 +155,8 @@ MUTANTS = [
         "I2 exactly once",
         "a create is tried again however late",
         "cluster/transport",
-        'if state.args[0] == "POST":',
-        'if state.args[0] == "post":',
+        "within = self._deadline.at_most(CREATE_SECONDS)",
+        "within = self._deadline",
         "tests/unit/test_live.py::test_a_create_is_not_sent_again_long_after_its_first_try",
     ),
     Mutant(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 
+from cnat.cluster import boot_clock
+
 # How long, at most, `Deadline.expire` goes unnoticed by those who wait for something else.
 LOOK_SECONDS = 0.2
 
 
 class Deadline:
-    """A point on the monotonic clock, `seconds` from now; thread-safe.
+    """A point in time, `seconds` from now; thread-safe.
 
     It takes no lock: a signal handler may call `expire` at any point of any other method.
     """
 
     def __init__(self, seconds: float, parent: Deadline | None = None) -> None:
-        self._at = time.monotonic() + seconds
+        self._at = boot_clock.now() + seconds
         self._expired = False
         self._parent = parent
 
@@ -24,7 +26,7 @@ class Deadline:
         """Seconds left, 0.0 when it has passed."""
         if self._expired or (self._parent and self._parent.passed):
             return 0.0
-        return max(0.0, self._at - time.monotonic())
+        return max(0.0, self._at - boot_clock.now())
 
     @property
     def passed(self) -> bool:
@@ -34,9 +36,13 @@ class Deadline:
         """One for the first `share` (0.0 to 1.0) of the time left; it passes with this one, too."""
         return Deadline(self.remaining * share, self)
 
+    def at_most(self, seconds: float) -> Deadline:
+        """One for the next `seconds`; it passes with this one, too."""
+        return Deadline(min(seconds, self.remaining), self)
+
     def extend(self, seconds: float) -> None:
         """Make it pass `seconds` from now, unless it was ended early."""
-        self._at = time.monotonic() + seconds
+        self._at = boot_clock.now() + seconds
 
     def expire(self) -> None:
         """Make it pass now: what is in flight is finished, nothing more is begun."""
@@ -47,6 +53,6 @@ class Deadline:
         if self._parent:
             self._parent.sleep(min(seconds, self.remaining))
             return
-        end = time.monotonic() + seconds
-        while (left := min(end - time.monotonic(), self.remaining)) > 0.0:
+        end = boot_clock.now() + seconds
+        while (left := min(end - boot_clock.now(), self.remaining)) > 0.0:
             time.sleep(min(left, LOOK_SECONDS))

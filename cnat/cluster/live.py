@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
@@ -104,8 +104,8 @@ class LiveCluster:
 
     def create_pod(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         path = f"/api/v1/namespaces/{manifest['metadata']['namespace']}/pods"
-        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
-        return self._write("POST", path, manifest, query)
+        query = self._query(dry_run) | {"fieldValidation": "Strict"}
+        return self._transport.create(f"{path}?{urlencode(query)}", manifest)
 
     def update_status(self, at: At, status: Manifest) -> Manifest:
         removed = dict.fromkeys(at.raw.get("status") or {})
@@ -170,16 +170,11 @@ class LiveCluster:
             query["continue"] = token
 
     def _write(
-        self,
-        method: str,
-        path: str,
-        body: Manifest,
-        query: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
+        self, method: str, path: str, body: Manifest, content_type: str = "application/json"
     ) -> Manifest:
-        query = dict(query or {})
-        if method != "DELETE":
-            query["fieldManager"] = api.MANAGER
-        if self._dry_run:
-            query["dryRun"] = "All"
-        return self._request(method, f"{path}?{urlencode(query)}", body, content_type)
+        return self._request(method, f"{path}?{urlencode(self._query())}", body, content_type)
+
+    def _query(self, dry_run: bool = False) -> dict[str, str]:
+        """What each write is sent with."""
+        query = {"fieldManager": api.MANAGER}
+        return query | {"dryRun": "All"} if dry_run or self._dry_run else query

@@ -9,6 +9,8 @@ from typing import Protocol
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
 
+_NOT_CALLED = "failed calling webhook"
+
 
 class ClusterError(Exception):
     """A request that did not do what was asked. The text is for the user."""
@@ -60,9 +62,18 @@ class Rejected(ClusterError):
         self.causes = causes
 
     @property
+    def by_webhook(self) -> bool:
+        """Whether an admission webhook said it, with whatever code, or couldn't be called.
+
+        The words are the API server's: k8s.io/apiserver, `admission/plugin/webhook/errors` and
+        `util/webhook.ErrCallingWebhook`.
+        """
+        return self.message.startswith("admission webhook ") or _NOT_CALLED in self.message
+
+    @property
     def transient(self) -> bool:
         """Whether the answer is about the server's state and not about the request."""
-        return self.code in {408, 429} or self.code >= 500
+        return not self.by_webhook and (self.code in {408, 429} or self.code >= 500)
 
 
 class Source(Protocol):

@@ -9,20 +9,28 @@ from typing import Any, NoReturn
 import tenacity
 import urllib3
 
+from cnat.cluster import boot_clock
 from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import OutOfTime, Rejected, Unreachable
+from cnat.cluster.protocol import OutOfTime, Rejected, Unanswered, Unreachable
 from cnat.cluster.server_clock import ServerClock
 from cnat.core.fields import Manifest
 
-# Seconds that a write may take before it is sent again: one that takes this long is stuck.
-WRITE_TIMEOUT = 10.0
+# Seconds that an answer may take before the request is sent again: one that takes longer is stuck.
+ANSWER_SECONDS = 10.0
+# That to a create may take longer. The API server gives a webhook up to 30 s
+# (admissionregistration.k8s.io/v1, timeoutSeconds), and goes on without it where it may be ignored.
+ADMISSION_SECONDS = 34.0
+# Seconds after which no try of a create is waited for any longer, nor another begun: a run that the
+# first one started may since have ended. See `cnat.core.plan.MIN_POD_AGE_SECONDS` for the sum.
+CREATE_SECONDS = 38.0
 _ATTEMPTS = 5
-# Seconds after which nothing is created by a further try: a run that the first one started may
-# since have ended, been recorded, and its Pod been deleted.
-_CREATE_WITHIN = 10.0
 # Bytes of an answer that are read at once, at most.
 _CHUNK = 1 << 18
+
+
+class _TimedOut(Unreachable):
+    """Sent, and not answered in time."""
 
 
 class Transport:
@@ -41,7 +49,7 @@ class Transport:
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_worth_retrying),
             wait=_wait,
-            stop=self._give_up,
+            stop=_give_up,
             retry_error_callback=_given_up,
             sleep=deadline.sleep,
         )
@@ -52,9 +60,9 @@ class Transport:
         path: str,
         body: Manifest | None = None,
         content_type: str = "application/json",
-        timeout: float = WRITE_TIMEOUT,
+        timeout: float = ANSWER_SECONDS,
     ) -> Manifest:
-        """Send a request and decode the answer.
+        """Send a request that may be sent again whenever, and decode the answer.
 
         Args:
             path: with the query.
@@ -64,16 +72,51 @@ class Transport:
             Rejected: the answer says no; where it is about the server's state (429, 5xx), it has
                 said so to several tries.
             Unreachable: there was no answer to several tries.
-            OutOfTime: the deadline didn't leave time for (all) tries, or a create would have been
-                sent again too late after its first try.
+            OutOfTime: the deadline didn't leave time for (all) tries.
         """
-        document: Manifest = self._retrying(self._send, method, path, body, content_type, timeout)
+        document: Manifest = self._retrying(
+            self._send, method, path, body, content_type, self._deadline, timeout
+        )
+        return document
+
+    def create(self, path: str, body: Manifest) -> Manifest:
+        """Create an object that admission may take long over, and decode the answer.
+
+        Args:
+            path: with the query.
+
+        Raises:
+            Unanswered: `CREATE_SECONDS` have passed, and the API server still thought about it.
+            OutOfTime: the deadline didn't leave that time, or the API server asked to be left alone
+                for longer.
+            Rejected, Unreachable: as for `request`.
+        """
+        in_full = self._deadline.remaining >= CREATE_SECONDS
+        within = self._deadline.at_most(CREATE_SECONDS)
+        try:
+            document: Manifest = self._retrying(
+                self._send, "POST", path, body, "application/json", within, ADMISSION_SECONDS
+            )
+        except OutOfTime as error:
+            if in_full and isinstance(error.__cause__, _TimedOut):
+                raise Unanswered(
+                    f"the API server did not answer within {CREATE_SECONDS:.0f} s, as where an "
+                    "admission webhook for Pods is slow; see their timeoutSeconds and "
+                    "failurePolicy; it is tried again with each pass"
+                ) from error
+            raise
         return document
 
     def _send(
-        self, method: str, path: str, body: Manifest | None, content_type: str, timeout: float
+        self,
+        method: str,
+        path: str,
+        body: Manifest | None,
+        content_type: str,
+        deadline: Deadline,
+        timeout: float,
     ) -> Manifest:
-        remaining = self._deadline.remaining
+        remaining = deadline.remaining
         if not remaining:
             raise OutOfTime("the pass had to end before this request")
         timeout = min(timeout, remaining)
@@ -81,7 +124,7 @@ class Transport:
         headers["Accept"] = "application/json"
         headers["Content-Type"] = content_type
         sent = time.time()
-        until = time.monotonic() + timeout
+        until = boot_clock.now() + timeout
         try:
             answer = self._connection.pool.urlopen(
                 method,
@@ -92,6 +135,8 @@ class Transport:
                 preload_content=False,
             )
             content = self._read(answer, until)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise _TimedOut(f"cannot reach {self._connection.host}: {_cause(error)}") from error
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"cannot reach {self._connection.host}: {_cause(error)}") from error
         self._clock.observe(answer.headers.get("Date"), sent, time.time())
@@ -114,16 +159,15 @@ class Transport:
         pieces = []
         while piece := response.read1(_CHUNK):
             pieces.append(piece)
-            if time.monotonic() > until:
+            if boot_clock.now() > until:
                 response.close()
-                raise Unreachable(f"{self._connection.host} answers too slowly")
+                raise _TimedOut(f"{self._connection.host} answers too slowly")
         return b"".join(pieces)
 
-    def _give_up(self, state: tenacity.RetryCallState) -> bool:
-        patience = self._deadline.remaining
-        if state.args[0] == "POST":
-            patience = min(patience, _CREATE_WITHIN - (state.seconds_since_start or 0.0))
-        return state.attempt_number >= _ATTEMPTS or state.upcoming_sleep >= patience
+
+def _give_up(state: tenacity.RetryCallState) -> bool:
+    deadline: Deadline = state.args[-2]
+    return state.attempt_number >= _ATTEMPTS or state.upcoming_sleep >= deadline.remaining
 
 
 def _given_up(state: tenacity.RetryCallState) -> NoReturn:

@@ -17,8 +17,11 @@ from cnat.core.record import Status
 from cnat.core.schedule import ScheduleError
 
 # A Pod isn't deleted by us, nor let go of when somebody else has deleted it, until it is so old. A
-# pass that was held up between its lists and its create (by the network, by retries, by a frozen
-# machine) then finds the name taken, however soon the run ended and was recorded.
+# pass that was held up between its lists and its create (by the network, by admission, by retries,
+# by a frozen machine) then finds the name taken, however soon the run ended and was recorded.
+# The sum: a create begins at most 20 s after what it rests on was read (workers.RECENT_SECONDS),
+# the last of its tries is over 38 s after that (transport.CREATE_SECONDS), and a second is lost
+# where creationTimestamp is cut to one.
 MIN_POD_AGE_SECONDS = 60.0
 
 

@@ -14,11 +14,8 @@ from cnat.core.plan import Refusal, Seen
 from cnat.core.record import Run
 from cnat.core.schedule import rfc3339
 
-# Answers that judge this Pod: validation, admission, quota. A webhook that can't be called shows
-# as 500 InternalError (admissionregistration.k8s.io/v1, failurePolicy: Fail).
+# Answers that judge this Pod: validation, admission, quota. A webhook may deny with any code.
 _ABOUT_THE_POD = frozenset({400, 403, 404, 409, 413, 422, 500})
-# A webhook may deny with any code; so these don't tell of an API server that is overloaded.
-_DENIED = "admission webhook"
 
 # core/v1 NamespaceTerminatingCause, by which a refused create tells that its namespace is deleted.
 _NAMESPACE_TERMINATING = "NamespaceTerminating"
@@ -257,7 +254,7 @@ def _refused(
         raise Conflict(str(error)) from error
     if (error.code, error.reason) == (409, "Conflict"):
         raise QuotaConflict(str(error)) from error
-    if error.code not in _ABOUT_THE_POD and _DENIED not in error.message:
+    if error.code not in _ABOUT_THE_POD and not error.by_webhook:
         raise error
     return replace(seen, checked=True, refusal=Refusal(reason, error.message))
 

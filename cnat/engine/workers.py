@@ -22,10 +22,9 @@ from cnat.engine.actions import Conflict, QuotaConflict
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.work_queue import Order, WorkQueue
 
-# When Pods were listed longer ago than this, Pod and At are read again before a Pod is created.
-# With the 38 s that a create may then take (cnat.cluster.transport) it stays below
-# plan.MIN_POD_AGE_SECONDS. So if another pass has started the run since, its Pod still has the
-# name and this create fails; if before, its Pod or its record was there to be seen.
+# When Pods were listed longer ago than this, Pod and At are read again before a Pod is created. So
+# if another pass has started the run since, its Pod still has the name and this create fails; if
+# before, its Pod or its record was there to be seen. See plan.MIN_POD_AGE_SECONDS for the sum.
 RECENT_SECONDS = 20.0
 # How often, in one pass, an At is read again because somebody else wrote it.
 _CONFLICTS = 3

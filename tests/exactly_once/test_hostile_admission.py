@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -128,7 +129,23 @@ def an_admission_policy(sandbox: RealSandbox) -> Iterator[None]:
 
 
 @contextmanager
-def a_broken_webhook(sandbox: RealSandbox) -> Iterator[None]:
+def a_webhook_that_refuses_connections(sandbox: RealSandbox) -> Iterator[None]:
+    with a_webhook(sandbox, port=1):
+        yield
+
+
+@contextmanager
+def a_webhook_that_never_answers(sandbox: RealSandbox) -> Iterator[None]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        a_webhook(sandbox, port=silent.getsockname()[1]),
+    ):
+        yield
+
+
+@contextmanager
+def a_webhook(sandbox: RealSandbox, port: int) -> Iterator[None]:
+    """One for Pods at that port, which is waited for a second and can't be done without."""
     path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
     name = f"broken-{uuid.uuid4().hex[:8]}.example.org"
     rule = {
@@ -139,7 +156,7 @@ def a_broken_webhook(sandbox: RealSandbox) -> Iterator[None]:
     }
     webhook = {
         "name": name,
-        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "clientConfig": {"url": f"https://127.0.0.1:{port}/"},
         "namespaceSelector": {"matchLabels": {LABEL: sandbox.namespace}},
         "rules": [rule],
         "sideEffects": "None",
@@ -153,11 +170,13 @@ def a_broken_webhook(sandbox: RealSandbox) -> Iterator[None]:
 
 Refusing = Callable[[RealSandbox], AbstractContextManager[None]]
 
+NOT_CALLED = "failed calling webhook"
 REFUSALS = [
     pytest.param(a_quota, "exceeded quota", id="quota"),
     pytest.param(pod_security, "violates PodSecurity", id="PodSecurity"),
     pytest.param(an_admission_policy, "not today", id="admission-policy"),
-    pytest.param(a_broken_webhook, "failed calling webhook", id="broken-webhook"),
+    pytest.param(a_webhook_that_refuses_connections, NOT_CALLED, id="broken-webhook"),
+    pytest.param(a_webhook_that_never_answers, NOT_CALLED, id="silent-webhook"),
 ]
 
 

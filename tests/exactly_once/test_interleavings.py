@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from cnat.cluster import transport
+from cnat.cluster.transport import ADMISSION_SECONDS, CREATE_SECONDS
 from cnat.core.objects import Pod
 from cnat.core.plan import MIN_POD_AGE_SECONDS
 from cnat.engine.workers import RECENT_SECONDS
@@ -18,9 +18,6 @@ from tests.exactly_once.proxy import Fault, Strike
 from tests.exactly_once.scenario import ended
 from tests.exactly_once.timed import TimedSandbox
 from tests.support.sandbox import RealSandbox, at
-
-# A create that was decided on goes on for so long: until the last try, and until that is given up.
-CREATE_SECONDS = 2 * transport.WRITE_TIMEOUT
 
 
 @pytest.mark.parametrize("seconds", [0.0, 10.0, RECENT_SECONDS, MIN_POD_AGE_SECONDS, 3600.0])
@@ -63,6 +60,11 @@ def test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held(
     timed.one_pass(before=come)
     (pod,) = timed.sandbox.pods()
     assert Pod.of(pod).has_finalizer
+
+
+def test_a_create_outlasts_the_slowest_webhook() -> None:
+    """`timeoutSeconds` is 30 at most, and a further try then hears what became of it."""
+    assert 30.0 < ADMISSION_SECONDS < CREATE_SECONDS
 
 
 def test_the_times_add_up() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,13 +20,15 @@ from tests.support.factories import at
 class Answer:
     """One answer of the other side; a str is sent as it is, anything else as JSON.
 
-    Code 0 is no answer at all. `hold` is called when it has been asked for, before it is given.
+    Code 0 is no answer at all. `hold` is called when it has been asked for, before it is given;
+    `drop`, if there is one, after each byte of the body.
     """
 
     body: object = field(default_factory=dict)
     code: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     hold: Callable[[], object] = lambda: None
+    drop: Callable[[], object] | None = None
 
 
 @dataclass
@@ -89,7 +91,14 @@ class FakeServer:
         for name, value in {"Content-Length": str(len(text.encode())), **answer.headers}.items():
             request.send_header(name, value)
         request.end_headers()
-        request.wfile.write(text.encode())
+        body = text.encode()
+        if answer.drop is None:
+            request.wfile.write(body)
+            return
+        with suppress(ConnectionError):  # Who asked has left.
+            for byte in body:
+                request.wfile.write(bytes([byte]))
+                answer.drop()
 
 
 def page(*names: str, token: str = "") -> Answer:

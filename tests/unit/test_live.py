@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from cnat.cluster import live, transport
 from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.live import LiveCluster
-from cnat.cluster.protocol import NotInstalled, OutOfTime, Rejected, Unreachable
+from cnat.cluster.protocol import NotInstalled, OutOfTime, Rejected, Unanswered, Unreachable
 from cnat.core import api
 from cnat.core.objects import At, Pod
 from tests.support.factories import INSTANT, at, pod_of
@@ -325,10 +328,75 @@ def test_a_pause_beyond_the_deadline_is_not_waited_for() -> None:
 
 
 def test_a_create_is_not_sent_again_long_after_its_first_try() -> None:
-    fake_server = FakeServer(Answer({}, 503, {"Retry-After": "10"}))
+    fake_server = FakeServer(Answer({}, 503, {"Retry-After": "38"}))
     with live_on(fake_server) as cluster, pytest.raises(OutOfTime):
         cluster.create_pod(POD.raw)
     assert len(fake_server.asked) == 1
+
+
+@pytest.fixture
+def unanswered() -> Iterator[Answer]:
+    """What never comes while a test lasts."""
+    over = threading.Event()
+    yield Answer(code=0, hold=over.wait)
+    over.set()
+
+
+def test_a_create_that_admission_does_not_end_with_is_unanswered(
+    unanswered: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "ADMISSION_SECONDS", 0.05)
+    monkeypatch.setattr(transport, "CREATE_SECONDS", 0.1)
+    with (
+        live_on(FakeServer(*[unanswered] * 5)) as cluster,
+        pytest.raises(Unanswered, match="an admission webhook for Pods is slow"),
+    ):
+        cluster.create_pod(POD.raw)
+
+
+def test_a_create_that_the_pass_left_no_time_for_is_the_next_ones(unanswered: Answer) -> None:
+    with (
+        live_on(FakeServer(*[unanswered] * 5), Deadline(0.1)) as cluster,
+        pytest.raises(OutOfTime),
+    ):
+        cluster.create_pod(POD.raw)
+
+
+def test_a_create_whose_answer_is_lost_is_sent_again_to_hear_what_became_of_it(
+    unanswered: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "ADMISSION_SECONDS", 0.05)
+    fake_server = FakeServer(unanswered, status(409, "AlreadyExists"))
+    with live_on(fake_server) as cluster, pytest.raises(Rejected) as error:
+        cluster.create_pod(POD.raw)
+    assert error.value.reason == "AlreadyExists"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (429, 'admission webhook "w.example.com" denied the request: not so many'),
+        (503, 'admission webhook "w.example.com" denied the request without explanation'),
+        (500, 'Internal error occurred: failed calling webhook "w.example.com": refused'),
+    ],
+)
+def test_what_a_webhook_says_is_not_asked_again_whatever_its_code(code: int, message: str) -> None:
+    fake_server = FakeServer(status(code, "Any", message))
+    with live_on(fake_server) as cluster, pytest.raises(Rejected, match="webhook"):
+        cluster.create_pod(POD.raw)
+    assert len(fake_server.asked) == 1
+
+
+def test_an_answer_that_comes_in_drops_is_not_waited_for_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "_LIST_TIMEOUT", 0.05)
+    drops = Answer("[" + " " * 1000 + "]", drop=lambda: time.sleep(0.01))
+    with (
+        live_on(FakeServer(*[drops] * 5)) as cluster,
+        pytest.raises(Unreachable, match="answers too slowly"),
+    ):
+        list(cluster.ats())
 
 
 def test_nothing_is_sent_after_the_deadline() -> None:
