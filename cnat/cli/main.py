@@ -120,6 +120,7 @@ def _make_pass(options: Options, ground: Ground, deadline: Deadline) -> Report:
         every_at=options.selector is None,
         shard=options.shard,
         asks_server=options.dry_run != "client",
+        default_starting_deadline=options.default_starting_deadline,
     )
     # A dry run tells what it found in its plan.
     tell = unreported if options.dry_run else logs.log

@@ -45,6 +45,7 @@ class Options:
         timeout, linger: seconds.
         page_size: objects a list page.
         shard: the share of the Ats to answer for.
+        default_starting_deadline: of Ats that set none; None for no limit.
         output, log_format: the names of renderers.
     """
 
@@ -65,6 +66,7 @@ class Options:
     page_size: int
     linger: float
     shard: shard.Shard
+    default_starting_deadline: timedelta | None
     output: str
     log_format: str
     verbose: bool
@@ -297,6 +299,12 @@ def _add_limits(group: _Group) -> None:
         default=shard.Shard(),
         metavar="I/N",
         help="only share I of N, from 0; auto/N in an Indexed Job",
+    )
+    group.add_argument(
+        "--default-starting-deadline",
+        type=_duration,
+        metavar="DURATION",
+        help="of Ats that set none: what is later than that is missed (1h, 7d)",
     )
 
 

@@ -44,7 +44,7 @@ class Seen:
         absent: names of Pods that this pass asked for and that aren't there, or aren't ours.
         asks_server: what would refuse the Pod can be heard. Where it can't (a dry run without
             the server), the answer that is on record stands.
-        default_starting_deadline: seconds, for an At that sets none; None for no limit.
+        default_starting_deadline: for an At that sets none; None for no limit.
     """
 
     at: At
@@ -53,7 +53,7 @@ class Seen:
     refusal: Refusal | None = None
     absent: frozenset[str] = frozenset()
     asks_server: bool = True
-    default_starting_deadline: float | None = None
+    default_starting_deadline: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -166,11 +166,11 @@ def _follow_pods(now: datetime, seen: Seen) -> Action | None:
     for number, instant, its_pod in attempts.unrecorded(seen.at, seen.pods):
         if record.waits_for_attempt and record.run and record.run.instant != instant:
             break  # That run is under way, too, and goes first.
-        deadline = _starting_deadline(seen, number)
-        late = its_pod.phase == "Pending" and not its_pod.node and _is_past(deadline, now, instant)
-        if late and not its_pod.deleted:
-            return DeletePod(seen.at, its_pod, unchanged=True)
-        if late and deadline is not None:
+        unbound = its_pod.phase == "Pending" and not its_pod.node
+        deadline = _starting_deadline(seen, number) if unbound else None
+        if deadline is not None and _is_past(deadline, now, instant):
+            if not its_pod.deleted:
+                return DeletePod(seen.at, its_pod, unchanged=True)
             missed = status.missed(seen.at, instant, now, deadline, its_pod, number)
             return _differing(seen.at, missed)
         earned = status.of_pod(seen.at, instant, its_pod, now, number)
@@ -236,10 +236,12 @@ def _go_on(now: datetime, seen: Seen) -> Action | None:
     run = at.status.run
     if run is None or run.instant is None:
         return None
-    why = retry.objection(at, run.instant, retry.End.NOT_STARTED, earlier, now)
-    if why is not None:
-        return _differing(at, status.given_up(at, run.instant, now, why))
     try:
+        # Suspended, it stays as it is however much time passes.
+        by_then = run.instant if at.suspended else now
+        why = retry.objection(at, run.instant, retry.End.NOT_STARTED, earlier, by_then)
+        if why is not None:
+            return _differing(at, status.given_up(at, run.instant, now, why))
         if at.suspended:
             return _differing(at, status.suspended(at, run.instant, now))
         if now < retry.due(run.instant, earlier):
@@ -292,12 +294,14 @@ def _starting_deadline(seen: Seen, number: int = 1) -> float | None:
 
     The default is about runs that nobody may want any more, not about those under way.
     """
-    own = seen.at.starting_deadline_seconds
-    return own if own is not None or number > 1 else seen.default_starting_deadline
+    own, default = seen.at.starting_deadline_seconds, seen.default_starting_deadline
+    if own is not None or default is None or number > 1:
+        return own
+    return default.total_seconds()
 
 
-def _is_past(deadline: float | None, now: datetime, instant: datetime) -> bool:
-    return deadline is not None and (now - instant).total_seconds() > deadline
+def _is_past(deadline: float, now: datetime, instant: datetime) -> bool:
+    return (now - instant).total_seconds() > deadline
 
 
 def _differing(at: At, earned: Status) -> UpdateStatus | None:

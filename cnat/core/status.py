@@ -67,8 +67,10 @@ def missed(
         attempt: the number of that Pod. Who has started before has not missed it: then it failed.
     """
     late = f"within {deadline:.0f} s of {rfc3339(instant)}"
+    if at.starting_deadline_seconds is None:
+        late += " (--default-starting-deadline)"
     if unbound is None:
-        message = f"not started {late}; {_AGAIN}"
+        message = f"not started {late}: {_span((now - instant).total_seconds())} late; {_AGAIN}"
         return _ended(at, now, Run(instant, "Missed", reason="DeadlineMissed", message=message))
     reason, why = outcome.unscheduled(unbound)
     message = f"not on a node {late}: {why}; {_AGAIN}"
@@ -80,6 +82,14 @@ def missed(
     earlier = _earlier(at, instant, attempt)
     failed = replace(run, phase="Failed", completion=unbound.deleted or now.replace(microsecond=0))
     return _ended(at, now, _since_the_first(failed, earlier), earlier)
+
+
+def _span(seconds: float) -> str:
+    """A length of time in the largest unit that it has two of."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def lost(at: At, instant: datetime, pod_name: str, now: datetime) -> Status:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
@@ -30,6 +31,7 @@ class Settings:
         shard: the share of the Ats that this pass answers for.
         asks_server: what the API server would say to a Pod can be heard. Where it can't (a dry
             run by the client alone), the answer that is on record stands.
+        default_starting_deadline: for Ats that set none; None for no limit.
     """
 
     concurrency: int = 16
@@ -37,6 +39,7 @@ class Settings:
     every_at: bool = True
     shard: Shard = field(default_factory=Shard)
     asks_server: bool = True
+    default_starting_deadline: timedelta | None = None
 
 
 _DEFAULTS = Settings()
@@ -85,7 +88,12 @@ def reconcile(
                     its_pods = pods.pop((at.namespace, at.uid), ())
                     # One that lost its owner is not ours to touch while the At is there.
                     owned = tuple(pod for pod in its_pods if pod.at_uid)
-                    seen = Seen(at, owned, asks_server=settings.asks_server)
+                    seen = Seen(
+                        at,
+                        owned,
+                        asks_server=settings.asks_server,
+                        default_starting_deadline=settings.default_starting_deadline,
+                    )
                     workers.add(Task(seen, read_at))
     except NotInstalled as error:  # There is no At, as if an empty list had said so.
         workers.fail_list(error)

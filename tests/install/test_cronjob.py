@@ -112,6 +112,21 @@ def test_a_punctual_pass_starts_an_at_at_its_second(
         assert started["metadata"]["creationTimestamp"] == rfc3339(due)
 
 
+def test_without_replay_what_is_long_overdue_is_missed(
+    installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
+) -> None:
+    with RealSandbox.opened(installed) as sandbox:
+        sandbox.apply(at("old"))
+        sandbox.apply(at("wanted", startingDeadlineSeconds=2**31 - 1))
+        job_from(installed, overlay(tmp_path, components=["no-replay"]), "no-replay")
+        (pod,) = pods_of(installed, "no-replay")
+
+        kubelet.run(pod)
+
+        phases = [sandbox.at(name)["status"]["phase"] for name in ("old", "wanted")]
+        assert phases == ["Missed", "Running"]
+
+
 def test_the_shares_of_a_sharded_pass_are_together_the_whole(
     installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
 ) -> None:

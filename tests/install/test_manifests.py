@@ -71,6 +71,7 @@ def cluster(installed: ControlPlane) -> Iterator[ControlPlane]:
         {},
         {"components": ["punctual"]},
         {"components": ["sharded", "punctual"]},
+        {"components": ["no-replay", "punctual"]},
         {"components": ["one-namespace"]},
         {
             "resources": ["rbac", "cronjob"],

@@ -516,6 +516,24 @@ def test_a_full_disk_is_told() -> None:
     assert ran.err == "cnat-reconcile: the report can't be written: No space left on device\n"
 
 
+# What is late
+
+
+@pytest.mark.parametrize(
+    ("deadline", "kind"), [("1h", "miss"), ("36500d", "start"), ("0s", "miss")]
+)
+def test_what_is_later_than_the_default_deadline_would_be_missed(
+    run: Run, deadline: str, kind: str
+) -> None:
+    ran = run("-f", SAMPLE, "--default-starting-deadline", deadline, "-o", "json")
+    assert [row["kind"] for row in json.loads(ran.out)["rows"]] == [kind]
+
+
+def test_what_would_be_missed_is_told_with_how_late_it_is(run: Run) -> None:
+    ran = run("-f", SAMPLE, "--now", "2024-07-06T02:00:00Z", "--default-starting-deadline", "1h")
+    assert "412 days late" in ran.out
+
+
 # What is wrong with the flags
 
 
@@ -544,6 +562,7 @@ def test_a_full_disk_is_told() -> None:
         (["--against", "cluster"], "--against is for manifests: add -f PATH"),
         (["-f", "x", "--dry-run=server"], "--dry-run=server asks an API server; with -f and"),
         (["--linger", "5", "--dry-run"], "--linger waits for instants to come; it makes no sense"),
+        (["--default-starting-deadline", "1 h"], "argument --default-starting-deadline: '1 h' is"),
         (["--kubeconfig", "/absent"], "the kubeconfig /absent does not exist"),
     ],
 )

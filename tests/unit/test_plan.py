@@ -157,6 +157,38 @@ def test_the_starting_deadline_is_met_to_the_microsecond(
     assert course(owner, now=INSTANT + late) == wanted
 
 
+def first(owner: At, now: datetime, *pods: MadePod, default: int | None) -> plan.Action | None:
+    """The first action where that many seconds are the default starting deadline."""
+    deadline = None if default is None else default * SECOND
+    return next_action(now, Seen(owner, pods, default_starting_deadline=deadline))
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "phase"),
+    [(60, None, "Missed"), (60, 7200, None), (7200, 60, "Missed"), (None, None, None)],
+)
+def test_the_default_starting_deadline_is_for_ats_that_set_none(
+    default: int | None, own: int | None, phase: str | None
+) -> None:
+    owner = AT if own is None else at(startingDeadlineSeconds=own)
+    action = first(owner, INSTANT + HOUR, default=default)
+    assert (action.status.phase if isinstance(action, UpdateStatus) else None) == phase
+    assert isinstance(action, CreatePod) == (phase is None)
+
+
+def test_a_pod_without_a_node_is_deleted_after_the_default_starting_deadline_too() -> None:
+    waiting = pod_of(AT, status={"phase": "Pending"})
+    assert first(AT, INSTANT + HOUR, waiting, default=60) == DeletePod(AT, waiting, unchanged=True)
+
+
+def test_the_default_starting_deadline_ends_no_run_that_is_under_way() -> None:
+    owner = at(retryPolicy="Failed")
+    failed = at(
+        retryPolicy="Failed", status=recorded(pod_of(AT, status=FAILED), owner).raw["status"]
+    )
+    assert isinstance(first(failed, INSTANT + HOUR, default=60), CreatePod)
+
+
 # Waiting
 
 

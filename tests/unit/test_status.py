@@ -95,10 +95,28 @@ def test_without_an_instant_there_is_no_scheduled_time() -> None:
     assert "scheduledTime" not in status.stalled(AT, None, NOW, "InvalidSchedule", "no").document()
 
 
+@pytest.mark.parametrize(
+    ("late", "told"),
+    [
+        (timedelta(days=412), "412 days late"),
+        (timedelta(hours=47), "47 hours late"),
+        (timedelta(seconds=119), "119 seconds late"),
+    ],
+)
+def test_a_missed_run_says_by_how_much_and_who_said_that_it_is_too_late(
+    late: timedelta, told: str
+) -> None:
+    earned = status.missed(AT, INSTANT, INSTANT + late, 60)
+    assert earned.run is not None
+    assert f"(--default-starting-deadline): {told};" in earned.run.message
+
+
 def test_a_missed_run_says_how_to_arm_another() -> None:
-    earned = status.missed(AT, INSTANT, NOW, 60).document()
+    owner = at(startingDeadlineSeconds=60)
+    earned = status.missed(owner, INSTANT, NOW, 60).document()
     message = (
-        "not started within 60 s of 2023-05-21T02:00:00Z; change spec.schedule to arm a new run"
+        "not started within 60 s of 2023-05-21T02:00:00Z: 60 minutes late; "
+        "change spec.schedule to arm a new run"
     )
     assert (earned["phase"], earned["reason"], earned["message"]) == (
         "Missed",
