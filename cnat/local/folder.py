@@ -1,64 +1,43 @@
-"""Ats and Pods in the files of a folder, which users and several processes edit meanwhile."""
+"""The objects that a server keeps, in files; of the embedded store, what etcd is of a cluster."""
 
 from __future__ import annotations
 
 import fcntl
-import os
+import hashlib
+import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from cnat.cluster.protocol import ClusterError
+from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core.fields import Manifest
-from cnat.manifests import files
-from cnat.manifests.files import Document
-from cnat.manifests.problem import Problem
+from cnat.manifests import decode, files
 from cnat.manifests.snapshot import Key, key
 
-# An At or Pod; or the text of whatever else is in the file, which stays as it is.
-Part = Document | str
-Stamp = tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file as last read or written; while it has that stamp, it needn't be read again."""
-
-    stamp: Stamp | None
-    parts: tuple[Part, ...]
-    problems: tuple[Problem, ...] = ()
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 class Folder:
-    """All `.yaml` and `.yml` files in a folder and below it, but not those in `*/events/`.
+    """One object a file: `PATH/ats/NAMESPACE/NAME.yaml`, as the keys in etcd.
 
-    Files with Ats are kept a second time, in `.last/`, as they were last written: to copy a
-    manifest over its file is how users of a folder apply it again, and must not be the end of what
-    is known of the At. Call everything else within `with folder.locked():`.
+    The file is the object, so whoever edits that of a Pod plays the kubelet. Only the
+    resourceVersion is not in it: that is a digest of the text, by which such an edit shows as any
+    other write does.
+
+    Threads and processes may share a folder. Call everything else within `with folder.locked():`.
 
     Args:
-        path: an existing folder.
-        admit: what a server makes of an object that somebody put there or edited; the second
-            argument is the object of that name that was in the file before, or None.
+        path: is made where it isn't there.
         read_only: keep all changes to oneself.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        admit: Callable[[Manifest, Manifest | None], Manifest],
-        *,
-        read_only: bool,
-    ) -> None:
-        self.path = path
-        self._admit = admit
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self._path = path
         self._read_only = read_only
         self._mutex = threading.Lock()
-        self._files: dict[Path, _File] = {}
-        self._places: dict[Key, tuple[Path, int]] = {}
-        self._duplicates: list[Problem] = []
+        self._unsaved: dict[Key, Manifest | None] = {}
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -72,214 +51,86 @@ class Folder:
                 if self._read_only:  # Each file is always a whole one, so reading needs no lock.
                     yield
                     return
-                with (self.path / ".lock").open("a") as lock:
+                self._make()
+                with (self._path / ".lock").open("a") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX)
                     yield
         except OSError as error:
-            raise ClusterError(f"{error.filename or self.path}: {error.strerror}") from error
+            raise ClusterError(f"{error.filename or self._path}: {error.strerror}") from error
 
-    @property
-    def problems(self) -> list[Problem]:
-        """What is unreadable, refused or there twice, as of the last `scan`."""
-        return [each for file in self._files.values() for each in file.problems] + self._duplicates
-
-    def objects(self) -> list[Manifest]:
-        """All Ats and Pods, as of the last `scan`; the oldest first."""
-        return [self._document(*place).manifest for place in self._places.values()]
-
-    def scan(self) -> None:
-        """Take note of what others have done; admit what is new or edited."""
-        stamps = {path: stamp for path in self._paths() if (stamp := _stamp(path))}
-        if self._files and stamps == {path: file.stamp for path, file in self._files.items()}:
-            return
-        known = self._files
-        self._files = {
-            path: known[path]
-            if path in known and known[path].stamp == stamp
-            else self._read(path, stamp)
-            for path, stamp in stamps.items()
-        }
-        self._index()
-        for last in (self.path / ".last").rglob("*.y*ml"):
-            path = self.path / last.relative_to(self.path / ".last")
-            if path not in stamps:
-                self._keep(path, ())
+    def all(self, kind: str) -> list[Manifest]:
+        """The objects of one kind, by namespace and name."""
+        saved = self._path.glob(f"{_resource(kind)}/*/*.yaml")
+        keys = {(kind, path.parent.name, path.stem) for path in saved if path.name[0] != "."}
+        keys |= {each for each in self._unsaved if each[0] == kind}
+        return [found for each in sorted(keys) if (found := self.get(each)) is not None]
 
     def get(self, wanted: Key) -> Manifest | None:
-        """The object as it is now, also if somebody edited or moved it since the last `scan`."""
-        place = self._places.get(wanted)
-        if place is None or self._files[place[0]].stamp != _stamp(place[0]):
-            self.scan()
-            place = self._places.get(wanted)
-        return self._document(*place).manifest if place else None
+        """The object as it is now, or None.
 
-    def taken(self, path: Path, wanted: Key) -> bool:
-        """Whether there is already such an object, or a file at `path` where it would be stored.
-
-        It asks for the files in question only: a scan for each of a thousand Pods would take long.
+        Raises:
+            ClusterError: somebody has damaged its file.
         """
-        place = self._places.get(wanted)
-        return path.exists() or (place is not None and place[0].exists())
+        if wanted in self._unsaved:
+            return self._unsaved[wanted]
+        path = self._file(wanted)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        try:
+            match decode.decode(text):
+                case {"metadata": {}} as manifest:
+                    return _versioned(manifest, text)
+            reason = "is no object"
+        except ValueError as error:
+            reason = str(error)
+        raise ClusterError(f"{path}: {reason}; correct it, or remove it to delete the object")
 
-    def add(self, path: Path, manifest: Manifest) -> None:
-        """Store a new object in a file of its own."""
-        self._files[path] = self._written(path, [Document(str(path), manifest)])
-        self._places[key(manifest)] = path, 0
-
-    def update(self, manifest: Manifest) -> None:
-        """Store an object that `get` answered, with changes."""
-        path, number = self._places[key(manifest)]
-        parts = list(self._files[path].parts)
-        parts[number] = replace(self._document(path, number), manifest=manifest)
-        self._files[path] = self._written(path, parts, self._files[path].problems)
+    def put(self, manifest: Manifest) -> dict[str, Any]:
+        """Store an object, in place of the one that has its name; answer it as stored."""
+        path = self._file(key(manifest))
+        metadata = {k: v for k, v in manifest["metadata"].items() if k != "resourceVersion"}
+        text = files.write({**manifest, "metadata": metadata})
+        stored = _versioned(manifest, text)
+        if self._read_only:
+            self._unsaved[key(manifest)] = stored
+        else:
+            self._write(path, text)
+        return stored
 
     def remove(self, manifest: Manifest) -> None:
-        """Remove an object that `get` answered, and its file if there is nothing else in it."""
-        path, number = self._places[key(manifest)]
-        file = self._files[path]
-        parts = file.parts[:number] + file.parts[number + 1 :]
-        if parts:
-            self._files[path] = self._written(path, parts, file.problems)
-            self._index()
-            return
-        if not self._read_only:
-            path.unlink()
-            self._keep(path, ())
-        del self._files[path], self._places[key(manifest)]
-
-    def write(self, path: Path, parts: Sequence[Part]) -> Stamp | None:
-        """Write a file, so that who reads it meanwhile sees the old one or the new one."""
+        """Remove the object of that name."""
         if self._read_only:
-            return _stamp(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        texts = [
-            part.removeprefix("---\n") if isinstance(part, str) else files.write(part.manifest)
-            for part in parts
-        ]
-        temporary = self.path / ".tmp"
-        temporary.write_text("---\n".join(texts), encoding="utf-8")
-        stamp = _stamp(temporary)
-        temporary.replace(path)
-        return stamp
-
-    def _document(self, path: Path, number: int) -> Document:
-        part = self._files[path].parts[number]
-        if isinstance(part, str):
-            raise TypeError(f"part {number} of {path} is no object")
-        return part
-
-    def _paths(self) -> Iterator[Path]:
-        for folder, folders, names in os.walk(self.path):
-            here = Path(folder)
-            # Events are written only, and would soon outnumber everything else.
-            skipped = "events" if here.parent == self.path else ""
-            folders[:] = sorted(each for each in folders if each[0] != "." and each != skipped)
-            yield from (
-                here / file
-                for file in sorted(names)
-                if file.endswith((".yaml", ".yml")) and file[0] != "."
-            )
-
-    def _read(self, path: Path, stamp: Stamp) -> _File:
-        try:
-            entries = [
-                entry
-                for piece, found in files.pieces(str(path), files.text_of(str(path)))
-                for entry in _sorted_out(piece, found)
-            ]
-            problems = tuple(entry for entry in entries if isinstance(entry, Problem))
-            parts = tuple(entry for entry in entries if not isinstance(entry, Problem))
-            before = self._before(path, parts)
-            admitted = tuple(
-                part
-                if isinstance(part, str)
-                else replace(
-                    part, manifest=self._admit(part.manifest, before.get(key(part.manifest)))
-                )
-                for part in parts
-            )
-            if admitted == parts:
-                return _File(stamp, parts, problems)
-            return self._written(path, admitted, problems)
-        except (OSError, ValueError) as error:
-            reason = (
-                f"can't be written: {error.strerror}" if isinstance(error, OSError) else str(error)
-            )
-            return _File(stamp, (), (Problem(str(path), reason),))
-
-    def _before(self, path: Path, parts: Sequence[Part]) -> dict[Key, Manifest]:
-        """The Ats as they were last written, if some in the file are new or put over those."""
-        if all(isinstance(part, str) or part.manifest["metadata"].get("uid") for part in parts):
-            return {}
-        return {
-            key(entry.manifest): entry.manifest
-            for entry in files.read(str(self._last(path)))
-            if isinstance(entry, Document)
-            and files.is_at(entry.manifest)
-            and not files.violations(entry)
-        }
-
-    def _last(self, path: Path) -> Path:
-        return self.path / ".last" / path.relative_to(self.path)
-
-    def _written(
-        self, path: Path, parts: Sequence[Part], problems: Sequence[Problem] = ()
-    ) -> _File:
-        self._keep(path, parts)
-        return _File(self.write(path, parts), tuple(parts), tuple(problems))
-
-    def _keep(self, path: Path, parts: Sequence[Part]) -> None:
-        if any(isinstance(part, Document) and files.is_at(part.manifest) for part in parts):
-            self.write(self._last(path), parts)
-        elif not self._read_only:
-            self._last(path).unlink(missing_ok=True)
-
-    def _index(self) -> None:
-        """Find each object's place. Of two with one name, or one uid, the younger has none."""
-        self._places, self._duplicates = {}, []
-        uids: dict[str, Document] = {}
-        documents = [
-            (path, number, part)
-            for path, file in self._files.items()
-            for number, part in enumerate(file.parts)
-            if isinstance(part, Document)
-        ]
-        for path, number, document in sorted(documents, key=_created):
-            place = self._places.get(key(document.manifest))
-            twin = uids.setdefault(document.manifest["metadata"]["uid"], document)
-            if place:
-                reason = f"is also in {self._document(*place)}; remove one of them"
-                self._duplicates.append(document.problem("metadata.name", reason))
-            elif twin is not document:
-                reason = f"is that of {twin}; a copy must not have one"
-                self._duplicates.append(document.problem("metadata.uid", reason))
-            else:
-                self._places[key(document.manifest)] = path, number
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:  # Gone, or about to be: then it is as if it had never been there.
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _created(entry: tuple[Path, int, Document]) -> str:
-    return str(entry[2].manifest["metadata"]["creationTimestamp"])
-
-
-def _sorted_out(piece: str, found: Sequence[Document | Problem]) -> Iterator[Part | Problem]:
-    """The parts that one document of a file makes, and what is wrong with it."""
-    readable = [entry for entry in found if isinstance(entry, Document)]
-    if len(readable) < len(found):
-        yield from (entry for entry in found if isinstance(entry, Problem))
-        yield piece
-        return
-    for entry in readable:
-        refused = files.violations(entry)
-        yield from refused
-        if not refused and files.is_at_or_pod(entry.manifest):
-            yield entry
+            self._unsaved[key(manifest)] = None
         else:
-            yield piece if len(found) == 1 else files.write(entry.manifest)
+            self._file(key(manifest)).unlink()
+
+    def _file(self, wanted: Key) -> Path:
+        """Raises Rejected for a name that could lead out of the folder."""
+        kind, namespace, name = wanted
+        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
+            raise Rejected(422, "Invalid", f"{kind} {namespace}/{name} has no DNS name")
+        return self._path / _resource(kind) / namespace / f"{name}.yaml"
+
+    def _make(self) -> None:
+        if not self._path.exists():
+            self._path.mkdir(exist_ok=True)
+            # What is in here is no manifest, and none to commit.
+            (self._path / ".gitignore").write_text("*\n", encoding="utf-8")
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write a file, so that who reads it meanwhile sees the old one or the new one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path / ".tmp"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+
+
+def _resource(kind: str) -> str:
+    return f"{kind.lower()}s"
+
+
+def _versioned(manifest: Manifest, text: str) -> dict[str, Any]:
+    version = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}

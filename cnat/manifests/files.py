@@ -98,7 +98,8 @@ def read(path: str, counts: Counts | None = None) -> Iterator[Document | Problem
     """
     counts = counts or Counts()
     try:
-        files = _files(path)
+        is_file = path == "-" or not Path(path).is_dir()
+        files = [path] if is_file else in_folder(Path(path))
     except OSError as error:
         yield Problem(str(error.filename), f"can't be read: {error.strerror}")
         return
@@ -129,9 +130,12 @@ def _file(file: str, counts: Counts) -> Iterator[Document | Problem]:
         yield from entries
 
 
-def _files(path: str) -> list[str]:
-    if path == "-" or not Path(path).is_dir():
-        return [path]
+def in_folder(path: Path) -> list[str]:
+    """The files with manifests in a folder and those below it, by name, hidden ones aside.
+
+    Raises:
+        OSError: a folder can't be read.
+    """
     found: list[str] = []
     for folder, folders, names in os.walk(path, onerror=_raise):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

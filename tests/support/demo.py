@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from cnat.core.schedule import rfc3339
-from cnat.local.store import LocalCluster
+from tests.support.sandbox import EmbeddedSandbox
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = Path("kustomize/samples/at_cnrex.yaml")
@@ -36,15 +36,15 @@ def main() -> None:
     _reconcile("--dry-run")
     _say("The pass: the instant has come, so the Pod is created.")
     _reconcile()
-    store = LocalCluster(str(ROOT / STORE))
-    (pod,) = (pod for page in store.pods() for pod in page)
+    sandbox = EmbeddedSandbox(ROOT / STORE)
+    (pod,) = sandbox.pods()
     shown = {key: pod["metadata"][key] for key in ("name", "labels", "finalizers")}
     print(yaml.safe_dump({"metadata": shown, "spec": pod["spec"]}, sort_keys=False).rstrip())
     _say("The kubelet's part, played by this demo on this machine:")
-    store.set_pod_status("default", pod["metadata"]["name"], _run(pod["spec"]["containers"][0]))
+    sandbox.set_pod_status(pod["metadata"]["name"], _run(pod["spec"]["containers"][0]))
     _say("The next pass records the outcome and releases the Pod.")
     _reconcile()
-    status = store.at("default", "cnrex")["status"]
+    status = sandbox.at("cnrex")["status"]
     print(yaml.safe_dump({"status": status}, sort_keys=False).rstrip())
     _say("And the one after has nothing left to do.")
     _reconcile()

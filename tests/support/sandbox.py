@@ -24,7 +24,8 @@ from cnat.core import api
 from cnat.core.objects import At, Pod
 from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Results
-from cnat.local.store import LocalCluster
+from cnat.local.folder import Folder
+from cnat.local.store import OBJECTS, LocalCluster
 from tests.support.controlplane.server import ControlPlane
 
 Manifest = dict[str, Any]
@@ -86,10 +87,13 @@ class EmbeddedSandbox:
         return LocalCluster(str(self.directory), now=lambda: now or datetime.now(UTC))
 
     def apply(self, manifest: Manifest) -> None:
-        self.store().apply(manifest)
+        self._file(manifest["metadata"]["name"]).write_text(json.dumps(manifest))
+        if problems := self.store().problems:
+            raise Rejected(422, "Invalid", str(problems[0]))
 
     def delete_at(self, name: str) -> None:
-        self.store().delete_at(self.namespace, name)
+        self._file(name).unlink()
+        self.store()
 
     def at(self, name: str) -> Manifest:
         return dict(self.store().at(self.namespace, name))
@@ -101,16 +105,23 @@ class EmbeddedSandbox:
         return [dict(pod) for page in self.store().pods() for pod in page]
 
     def events(self) -> list[Manifest]:
-        return [dict(event) for event in self.store().events()]
+        with self._objects() as objects:
+            return [dict(event) for event in objects.all("Event")]
 
     def create_pod(self, manifest: Manifest) -> None:
         self.store().create_pod(_placed(manifest, self.namespace))
 
     def set_pod_status(self, name: str, status: Mapping[str, Any]) -> None:
-        self.store().set_pod_status(self.namespace, name, status)
+        self._patch_pod(name, {"status": status})
 
     def edit_pod(self, name: str, metadata: Mapping[str, Any]) -> None:
-        self.store().edit_pod(self.namespace, name, metadata)
+        self._patch_pod(name, {"metadata": metadata})
+
+    def _patch_pod(self, name: str, patch: Mapping[str, Any]) -> None:
+        with self._objects() as objects:
+            found = objects.get(("Pod", self.namespace, name))
+            assert found is not None, f"there is no Pod {name}"
+            objects.put(merge_patched(found, patch))
 
     def delete_pod(self, name: str) -> None:
         store = self.store()
@@ -118,6 +129,29 @@ class EmbeddedSandbox:
 
     def reconcile(self, now: datetime | None = None) -> Results:
         return run_pass(self.store(now))
+
+    def _file(self, name: str) -> Path:
+        return self.directory / f"{name}.yaml"
+
+    @contextmanager
+    def _objects(self) -> Iterator[Folder]:
+        """What the store keeps, for those who edit it by hand."""
+        objects = Folder(self.directory / OBJECTS, read_only=False)
+        with objects.locked():
+            yield objects
+
+
+def merge_patched(target: object, patch: object) -> Any:
+    """A JSON merge patch (RFC 7386)."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge_patched(result.get(name), value)
+    return result
 
 
 class PinnedCluster(live.LiveCluster):
