@@ -157,6 +157,11 @@ REFUSED = {
     "restartPolicy Always": Refused(
         at(restartPolicy="Always"), "spec.restartPolicy", 'must be "Never" or "OnFailure"'
     ),
+    "a container with restartPolicy Always": Refused(
+        at(containers=[CONTAINER | {"restartPolicy": "Always"}]),
+        "spec.containers",
+        "a container that always restarts has no end",
+    ),
     # typos and types
     "a misspelt field of the At": Refused(
         at(timezone="UTC"),
@@ -313,6 +318,10 @@ ACCEPTED = {
         "containers", command="echo YAY", nodeSelector={"disk": "ssd"}, activeDeadlineSeconds=60
     ),
     "restartPolicy OnFailure": at(restartPolicy="OnFailure"),
+    "a container with its own restartPolicy": at(
+        containers=[CONTAINER | {"restartPolicy": "OnFailure"}]
+    ),
+    "a sidecar": at(initContainers=[{"name": "s", "image": "s", "restartPolicy": "Always"}]),
     "suspend and limits": at(suspend=True, startingDeadlineSeconds=0, ttlSecondsAfterFinished=0),
     "a retryPolicy alone": at(retryPolicy="Disrupted"),
     "a retryPolicy with its limit": at(retryPolicy="NotStarted", backoffLimit=0),
