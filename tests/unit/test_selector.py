@@ -6,7 +6,7 @@ import pytest
 
 from cnat.manifests import selector
 
-LABELS = {"app": "web", "example.com/tier": "front", "empty": ""}
+LABELS = {"app": "web", "example.com/tier": "front", "empty": "", "priority": "007"}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,9 @@ LABELS = {"app": "web", "example.com/tier": "front", "empty": ""}
         "app notin (db,cache)",
         "other notin (db)",
         "app in (db,web), example.com/tier=front,!other",
+        "priority>6",
+        "priority < 8",
+        "app,priority>6,priority<8",
     ],
 )
 def test_a_selector_accepts_these_labels(text: str) -> None:
@@ -41,6 +44,11 @@ def test_a_selector_accepts_these_labels(text: str) -> None:
         "other in (db)",
         "app notin (web)",
         "app=web,other",
+        "priority>7",
+        "priority<7",
+        "app>1",
+        "other<1",
+        "empty<1",
     ],
 )
 def test_a_selector_leaves_these_labels_out(text: str) -> None:
@@ -65,7 +73,11 @@ def test_words_of_the_syntax_may_be_keys_and_values_may_be_empty(text: str) -> N
         ("-app", "'-app'"),
         ("a/b/c=d", "'a/b/c=d'"),
         ("app=web=db", "'app=web=db'"),
-        ("app>1", "'app>1'"),
+        ("app>web", "'app>web'"),
+        ("app>1_0", "'app>1_0'"),
+        ("app>", "'app>'"),
+        ("app<-1", "'app<-1'"),
+        ("app>9223372036854775808", "'app>9223372036854775808'"),
     ],
 )
 def test_a_refusal_names_the_part_that_is_no_selector(text: str, part: str) -> None:
