@@ -386,6 +386,19 @@ def test_manifests_come_through_a_pipe_too() -> None:
     assert json.loads(ran.out)["rows"][0]["kind"] == "start"
 
 
+# Without its packages
+
+
+def test_without_its_packages_it_says_in_one_line_how_to_install_them() -> None:
+    without = [sys.executable, "-S", "reconcile.py"]
+    ran = subprocess.run(
+        without, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    (line,) = ran.stderr.splitlines()
+    assert line.endswith("install what is needed: python -m pip install -r requirements.lock")
+
+
 # On a folder
 
 
