@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
+
+import pytest
 
 from cnat.cluster.deadline import Deadline
 
 LONG = 10_000.0
+
+# Who sleeps on when he shouldn't is not waited for.
+pytestmark = pytest.mark.timeout(60)
 
 
 def test_it_counts_down() -> None:
@@ -46,10 +52,17 @@ def test_nobody_sleeps_beyond_it() -> None:
     Deadline(0.01).sleep(LONG)
 
 
-def test_a_sleeper_is_woken_when_it_is_ended() -> None:
-    deadline = Deadline(LONG)
-    sleeper = threading.Thread(target=deadline.sleep, args=[LONG])
+def test_a_sleeper_is_woken_when_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    deadline, asleep, sleep = Deadline(LONG), threading.Event(), time.sleep
+
+    def fall_asleep(seconds: float) -> None:
+        asleep.set()
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", fall_asleep)
+    sleeper = threading.Thread(target=deadline.sleep, args=[LONG], daemon=True)
     sleeper.start()
+    asleep.wait()
     deadline.expire()
     sleeper.join()
     assert deadline.passed
