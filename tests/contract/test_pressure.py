@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,10 +147,13 @@ def weather(real_sandbox: RealSandbox, tmp_path: Path) -> Weather:
 
 
 def reconciled(
-    sandbox: RealSandbox, kubeconfig: Path, timeout: float = 30.0, concurrency: int = 4
+    sandbox: RealSandbox,
+    kubeconfig: Path,
+    deadline: Deadline | None = None,
+    concurrency: int = 4,
 ) -> Results:
     connection = connect(str(kubeconfig), None, concurrency)
-    deadline = Deadline(timeout)
+    deadline = deadline or Deadline(30.0)
     cluster = live.LiveCluster(
         connection, deadline, namespace=sandbox.namespace, page_size=PAGE_SIZE
     )
@@ -218,7 +220,7 @@ def test_slow_answers_leave_work_for_the_next_pass_and_start_nothing_twice(
     names = due(real_sandbox, 12)
     weather.trouble = lambda *request: Trouble(delay=1.0) if creates(*request) else FINE
     with weather.served() as kubeconfig:
-        results = reconciled(real_sandbox, kubeconfig, timeout=3.0, concurrency=2)
+        results = reconciled(real_sandbox, kubeconfig, Deadline(3.0), concurrency=2)
         assert results.deferred
         assert not results.failures
         weather.trouble = lambda *_: FINE
@@ -238,7 +240,7 @@ def test_a_page_that_does_not_come_holds_up_only_what_is_on_it(
 
     weather.trouble = second_page
     with weather.served() as kubeconfig:
-        results = reconciled(real_sandbox, kubeconfig, timeout=4.0)
+        results = reconciled(real_sandbox, kubeconfig, Deadline(4.0))
         assert started(results) == names[:PAGE_SIZE]
         (failure,) = results.failures
         assert (failure.action, failure.reason) == ("list", "OutOfTime")
@@ -254,7 +256,7 @@ def test_lists_that_never_come_end_the_pass_with_nothing_changed(
     due(real_sandbox, 2)
     weather.trouble = lambda *_: trouble
     with weather.served() as kubeconfig, pytest.raises(OutOfTime):
-        reconciled(real_sandbox, kubeconfig, timeout=1.0)
+        reconciled(real_sandbox, kubeconfig, Deadline(1.0))
     assert not weather.created
 
 
@@ -279,28 +281,34 @@ def test_the_command_says_what_it_left_and_fails(
     assert "Traceback" not in errors
 
 
-def test_a_signal_ends_the_wait_for_a_busy_server(
+class Waited(Deadline):
+    """One that tells that somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__(2 * PATIENCE)
+        self.waiting = threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        self.waiting.set()
+        super().sleep(seconds)
+
+
+def test_the_end_of_time_ends_the_wait_for_a_busy_server(
     real_sandbox: RealSandbox, weather: Weather
 ) -> None:
     due(real_sandbox, 1)
-    refused = threading.Event()
 
-    def busy(method: str, path: str) -> Trouble:
-        if not creates(method, path):
-            return FINE
-        refused.set()
-        return Trouble(refused="8")
+    def busy(_method: str, path: str) -> Trouble:
+        return Trouble(refused=str(1.5 * PATIENCE)) if "/status" in path else FINE
 
     weather.trouble = busy
-    with weather.served() as kubeconfig:
-        process = _command(real_sandbox, kubeconfig)
-        assert refused.wait(PATIENCE)
-        time.sleep(0.2)  # Until it waits; the test holds all the same if that takes longer.
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1
-    assert "1 deferred to the next pass" in output
-    assert not weather.created
+    deadline = Waited()
+    with weather.served() as kubeconfig, ThreadPoolExecutor(1) as pool:
+        ends = pool.submit(reconciled, real_sandbox, kubeconfig, deadline)
+        assert deadline.waiting.wait(PATIENCE)
+        deadline.expire()  # As SIGTERM does.
+        results = ends.result(PATIENCE)
+    assert (len(started(results)), results.failures, results.deferred) == (1, [], 1)
 
 
 def _command(sandbox: RealSandbox, kubeconfig: Path) -> subprocess.Popen[str]:
