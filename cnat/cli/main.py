@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from cnat.cluster.protocol import (
     ClusterError,
     OutOfTime,
     Rejected,
+    Source,
     Unreachable,
 )
 from cnat.core.objects import At
@@ -220,26 +221,53 @@ def _ground(options: Options, deadline: Deadline) -> Ground:
     """
     now = (lambda: options.now or datetime.now(UTC)) if options.now else None
     if options.paths:
-        return _manifests(options, now)
+        return _manifests(options, deadline, now)
     if options.local:
         return _folder(options, options.local, now)
     return Ground(_live(options, deadline, now))
 
 
-def _manifests(options: Options, now: Callable[[], datetime] | None) -> Ground:
-    from cnat.manifests import files, snapshot
+def _manifests(options: Options, deadline: Deadline, now: Callable[[], datetime] | None) -> Ground:
+    from cnat.manifests import files, gate, snapshot
     from cnat.manifests.problem import Counts
 
     counts = Counts()
+    documents = files.read_all(options.paths, counts)
+    held, problems = _held(options, deadline, now)
     source = snapshot.Snapshot(
-        files.read_all(options.paths, counts),
-        now or (lambda: datetime.now(UTC)),
+        documents,
+        now or (held.now if held else lambda: datetime.now(UTC)),
         counts=counts,
+        check=gate.check,
+        against=held,
         namespace=options.namespace,
         selector=options.selector,
     )
     ran = any(at.get("status") for page in source.ats() for at in page) or any(source.pods())
-    return Ground(DryRun(source, now), source.problems, source.counts, not ran, source.place)
+    alone = not (ran or held)
+    return Ground(
+        DryRun(source, now), [*problems, *source.problems], source.counts, alone, source.place
+    )
+
+
+def _held(
+    options: Options, deadline: Deadline, now: Callable[[], datetime] | None
+) -> tuple[Source | None, Sequence[Problem]]:
+    """What --against names, and what can't be read of it."""
+    from cnat.manifests import files, snapshot
+    from cnat.manifests.problem import Counts
+
+    if not options.against:
+        return None, []
+    if options.against == "cluster":
+        # Labels may be what the manifests change, so they don't choose what is there.
+        return _live(replace(options, selector=None), deadline, now), []
+    dump = snapshot.Snapshot(
+        files.read_all([options.against], Counts()),
+        now or (lambda: datetime.now(UTC)),
+        namespace=options.namespace,
+    )
+    return dump, [problem for problem in dump.problems if problem.severity == "error"]
 
 
 def _folder(options: Options, folder: str, now: Callable[[], datetime] | None) -> Ground:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from cnat.cluster.protocol import Rejected
 from cnat.core.fields import Manifest, named
 from cnat.core.schedule import rfc3339
 from cnat.manifests import validation
-from cnat.manifests.validation import Violation
+from cnat.manifests.pod_rules import pod_violations
 
 _SERVER_SET = frozenset(
     {
@@ -26,8 +25,8 @@ _SERVER_SET = frozenset(
 
 
 def validate_pod(manifest: Manifest) -> None:
-    """Raises Rejected where the schema refuses it, and for containers that no Pod can have."""
-    violations = validation.check_pod(manifest) or list(_container_violations(manifest["spec"]))
+    """Raises Rejected where the schema refuses it, or a rule for Pods beyond that."""
+    violations = validation.check_pod(manifest) or pod_violations(manifest["spec"])
     if not violations:
         return
     text = f"{named(manifest)} is invalid: {'; '.join(map(str, violations))}"
@@ -67,16 +66,3 @@ def _with_server_set(manifest: Manifest, metadata: Manifest) -> dict[str, Any]:
     after = {**manifest, "metadata": {"namespace": "default", **decided, **server_set}}
     after.pop("status", None)
     return after
-
-
-def _container_violations(spec: Manifest) -> Iterator[Violation]:
-    """Two rules of Kubernetes' ValidatePodSpec that users of a PodSpec do run into."""
-    names: set[str] = set()
-    for key in ("containers", "initContainers"):
-        for number, container in enumerate(spec.get(key) or []):
-            field, name = f"spec.{key}[{number}]", container["name"]
-            if not container.get("image"):
-                yield Violation(f"{field}.image", "is required")
-            if name in names:
-                yield Violation(f"{field}.name", f'there is another container "{name}"')
-            names.add(name)

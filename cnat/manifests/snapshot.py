@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from cnat.cluster.protocol import Rejected
+from cnat.cluster.protocol import Rejected, Source
 from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import Pod
 from cnat.manifests import files
+from cnat.manifests.applied import applied
 from cnat.manifests.files import Document
 from cnat.manifests.problem import Counts, Place, Problem
 from cnat.manifests.selector import Selector, parse
@@ -80,6 +81,9 @@ class Snapshot:
         documents: as `cnat.manifests.files.read_all` gives them.
         now: the time to plan for, aware.
         counts: those of the files that the documents came from.
+        check: what else to find wrong or doubtful about an At, as `cnat.manifests.gate.check`. It
+            isn't asked of one with a uid: that comes from a cluster, whose status says so.
+        against: what holds some of the Ats already, and their Pods; None: nothing does.
         namespace: see only its objects, and put those there that name none (else in `default`).
         selector: label selector for the Ats, in kubectl's syntax.
 
@@ -89,6 +93,7 @@ class Snapshot:
 
     Raises:
         ValueError: not a selector.
+        ClusterError: `against` can't be read.
     """
 
     def __init__(
@@ -97,6 +102,8 @@ class Snapshot:
         now: Callable[[], datetime],
         *,
         counts: Counts | None = None,
+        check: Callable[[Document, datetime], list[Problem]] | None = None,
+        against: Source | None = None,
         namespace: str | None = None,
         selector: str | None = None,
     ) -> None:
@@ -105,6 +112,8 @@ class Snapshot:
         self.counts = counts or Counts()
         self._selection = Selection(namespace, parse(selector or ""))
         self._documents: dict[Key, Document] = {}
+        self._pods: list[Manifest] = []
+        self._desired: list[Key] = []
         for entry in documents:
             if isinstance(entry, Problem):
                 self.counts.invalid += 1
@@ -116,6 +125,10 @@ class Snapshot:
                 self._count(entry.manifest)
                 if files.is_at_or_pod(entry.manifest):
                     self._add(entry, namespace or "default")
+        if against:
+            self._lay_over(against)
+        if check:
+            self._refuse(check)
 
     def _count(self, manifest: Manifest) -> None:
         if files.is_at(manifest):
@@ -132,6 +145,8 @@ class Snapshot:
             document, manifest=completed(known, uid=uid, generation=1, resourceVersion="1")
         )
         first = self._documents.setdefault(key(known), document)
+        if first is document and files.is_at(known) and not known["metadata"].get("uid"):
+            self._desired.append(key(known))
         if first is not document:
             reason = (
                 f"is also at {first.place}, and that one is planned; a cluster can have only one. "
@@ -139,13 +154,39 @@ class Snapshot:
             )
             self.problems.append(document.problem("metadata.name", reason, "warning"))
 
+    def _lay_over(self, held: Source) -> None:
+        """Apply the Ats, as `kubectl apply` would, to those that are there; keep these' Pods."""
+        pods = [pod for page in held.pods() for pod in page]
+        for page in held.ats():
+            for there in page:
+                wanted = (api.KIND, *key({**there, "kind": api.KIND})[1:])
+                if document := self._documents.get(wanted):
+                    laid_over = applied(document.manifest, there)
+                    self._documents[wanted] = replace(document, manifest=laid_over)
+        uids = {at["metadata"]["uid"] for at in self._objects() if files.is_at(at)}
+        self._pods = [{**pod, "kind": "Pod"} for pod in pods if Pod.of(pod).at_uid in uids]
+
+    def _refuse(self, check: Callable[[Document, datetime], list[Problem]]) -> None:
+        now = self.now()
+        for wanted in self._desired:
+            document = self._documents[wanted]
+            found = check(document, now)
+            self.problems += found
+            if any(problem.severity == "error" for problem in found):
+                self.counts.ats -= 1
+                self.counts.invalid += 1
+                del self._documents[wanted]
+
     def place(self, namespace: str, name: str) -> Place | None:
         """Where an At stands; None if it isn't among the manifests."""
         document = self._documents.get((api.KIND, namespace, name))
         return document.place if document else None
 
     def pods(self) -> Iterator[list[Manifest]]:
-        yield self._selection.pods(self._objects(), all_readable=not self.counts.invalid)
+        yield [
+            *self._selection.pods(self._objects(), all_readable=not self.counts.invalid),
+            *self._pods,
+        ]
 
     def ats(self) -> Iterator[list[Manifest]]:
         yield self._selection.ats(self._objects())
@@ -154,7 +195,8 @@ class Snapshot:
         return self._get((api.KIND, namespace, name))
 
     def pod(self, namespace: str, name: str) -> Manifest:
-        return self._get(("Pod", namespace, name))
+        wanted = ("Pod", namespace, name)
+        return next((pod for pod in self._pods if key(pod) == wanted), None) or self._get(wanted)
 
     def _objects(self) -> list[Manifest]:
         return [document.manifest for document in self._documents.values()]

@@ -11,7 +11,7 @@ from cnat.cluster.protocol import Rejected
 from cnat.core import api
 from cnat.core.objects import At
 from cnat.manifests.files import Document
-from cnat.manifests.problem import Counts, Problem
+from cnat.manifests.problem import Counts, Problem, Severity
 from cnat.manifests.snapshot import Snapshot
 
 NOW = datetime(2027, 3, 1, 2, tzinfo=UTC)
@@ -158,3 +158,79 @@ def test_what_is_not_in_the_manifests_is_not_found() -> None:
 def test_a_bad_selector_is_refused() -> None:
     with pytest.raises(ValueError, match="no label selector"):
         snapshot(selector="a b")
+
+
+# Laid over what is there
+
+
+STATUS = {"phase": "Pending", "scheduledTime": "2027-03-01T02:00:00Z", "observedGeneration": 4}
+
+
+def laid_over(desired: dict[str, Any], *there: dict[str, Any], **options: Any) -> Snapshot:
+    return snapshot(desired, against=snapshot(*there), **options)
+
+
+def test_a_manifest_laid_over_an_at_has_that_ones_identity_and_status() -> None:
+    there = at("a", uid="u", generation=4, resourceVersion="7") | {"status": STATUS}
+    (found,) = [At(each) for page in laid_over(at("a"), there).ats() for each in page]
+    assert (found.uid, found.generation, found.resource_version) == ("u", 4, "7")
+    assert found.raw["status"] == STATUS
+
+
+@pytest.mark.parametrize(
+    ("spec", "generation"),
+    [({"suspend": True}, 5), ({"command": "false"}, 5), ({"nodeSelector": None}, 4), ({}, 4)],
+)
+def test_another_spec_is_another_generation(spec: dict[str, Any], generation: int) -> None:
+    desired = at("a")
+    desired["spec"] |= spec
+    source = laid_over(desired, at("a", uid="u", generation=4))
+    assert At(source.at("default", "a")).generation == generation
+
+
+def test_labels_alone_are_no_other_generation() -> None:
+    source = laid_over(at("a", labels={"x": "y"}), at("a", uid="u", generation=4), selector="x=y")
+    assert [At(each).generation for page in source.ats() for each in page] == [4]
+
+
+def test_pods_come_along_with_the_ats_of_the_manifests_and_with_no_others() -> None:
+    there = [at("a", uid="u"), at("b", uid="v"), pod("mine", "u"), pod("other", "v")]
+    source = laid_over(at("a"), *there)
+    assert (ats(source), pods(source)) == (["a"], ["mine"])
+    assert source.pod("default", "mine")["metadata"]["name"] == "mine"
+
+
+def test_an_at_that_is_new_is_new() -> None:
+    source = laid_over(at("new"), at("a", uid="u"))
+    assert At(source.at("default", "new")).uid == "default/new"
+
+
+def test_an_at_of_another_namespace_is_another() -> None:
+    source = laid_over(at("a", namespace="team"), at("a", uid="u"))
+    assert At(source.at("team", "a")).uid == "team/a"
+
+
+def test_what_is_refused_by_a_check_is_invalid_and_no_part_of_the_plan() -> None:
+    def check(document: Document, now: datetime) -> list[Problem]:
+        assert now == NOW
+        severity: Severity = "error" if document.manifest["metadata"]["name"] == "a" else "warning"
+        return [document.problem("spec", "no", severity)]
+
+    source = snapshot(at("a"), at("b"), check=check)
+    assert (ats(source), source.counts) == (["b"], Counts(ats=1, invalid=1))
+    assert len(source.problems) == 2
+
+
+def test_what_comes_from_a_cluster_has_been_checked() -> None:
+    def check(document: Document, _: datetime) -> list[Problem]:
+        return [document.problem("spec", "no")]
+
+    assert ats(snapshot(at("a", uid="u"), check=check)) == ["a"]
+
+
+def test_a_check_sees_the_status_of_what_is_there() -> None:
+    def check(document: Document, _: datetime) -> list[Problem]:
+        assert document.manifest["status"] == STATUS
+        return []
+
+    laid_over(at("a"), at("a", uid="u") | {"status": STATUS}, check=check)

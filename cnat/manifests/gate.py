@@ -1,0 +1,110 @@
+"""What would keep an At from starting, and what is doubtful about it, heard before it is applied.
+
+An API server takes such an At, and a pass would refuse it; or do what hardly anybody can mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from cnat.core import schedule
+from cnat.core.fields import Malformed
+from cnat.core.objects import At
+from cnat.core.schedule import ScheduleError, rfc3339
+from cnat.manifests.files import Document
+from cnat.manifests.pod_rules import hidden_variables, pod_violations
+from cnat.manifests.problem import Problem
+
+# By how much clocks are changed, nearly everywhere.
+_CLOCK_CHANGE = timedelta(hours=1)
+
+
+def check(document: Document, now: datetime) -> list[Problem]:
+    """The problems of an At that the schema takes; none of one whose run has begun or ended.
+
+    Args:
+        document: an At with name, namespace, uid, and the status that it has, if any.
+        now: aware; an instant before it is past.
+    """
+    at = At(document.manifest)
+    if _has_begun(at):
+        return []
+    refused = pod_violations(at.spec)
+    doubtful = hidden_variables(at.spec)
+    return [
+        *_of_schedule(document, at, now),
+        *(document.problem(each.field, each.reason) for each in refused),
+        *(document.problem(each.field, each.reason, "warning") for each in doubtful),
+    ]
+
+
+def _has_begun(at: At) -> bool:
+    """Whether the run that the schedule asks for is under way, or over."""
+    try:
+        run = at.status.run
+        if run and run.phase == "Running":
+            return True
+        return at.status.ended_run(at.instant) is not None
+    except ScheduleError:
+        return False
+    except Malformed:
+        return True  # A status that nobody can read; the plan says so.
+
+
+def _of_schedule(document: Document, at: At, now: datetime) -> Iterator[Problem]:
+    try:
+        instant = at.instant
+    except ScheduleError as error:
+        yield document.problem("spec.schedule", str(error))
+        return
+    yield from _late(document, at, instant, now)
+    yield from _near_clock_change(document, at)
+
+
+def _late(document: Document, at: At, instant: datetime, now: datetime) -> Iterator[Problem]:
+    late, deadline = now - instant, at.starting_deadline_seconds
+    if late <= timedelta() or at.suspended or at.deleting:
+        return
+    if deadline is not None and late.total_seconds() > deadline:
+        reason = (
+            f"can never run: its startingDeadlineSeconds, {deadline}, were over "
+            f"{_span(late - timedelta(seconds=deadline))} ago; give it a schedule to come"
+        )
+    else:
+        reason = (
+            f"is past: it starts as soon as it is applied, {_span(late)} late; give it a schedule "
+            "to come, or startingDeadlineSeconds if so late is never"
+        )
+    yield document.problem("spec.schedule", reason, "warning")
+
+
+def _near_clock_change(document: Document, at: At) -> Iterator[Problem]:
+    """An hour earlier or later it would be refused: a government may yet bring that about."""
+    text, zone = str(at.spec["schedule"]), at.spec.get("timeZone")
+    if not zone:
+        return
+    local = datetime.fromisoformat(text[:19])
+    for shift in (-_CLOCK_CHANGE, _CLOCK_CHANGE):
+        try:
+            schedule.instant((local + shift).isoformat(), zone)
+        except OverflowError:
+            return
+        except ScheduleError:
+            reason = (
+                f"is within an hour of a clock change in {zone}; other rules for that would move "
+                f"or refuse it. {rfc3339(at.instant)}, without timeZone, is certain"
+            )
+            yield document.problem("spec.schedule", reason, "warning")
+            return
+
+
+def _span(span: timedelta) -> str:
+    """How long, in its two largest units: `3d 4h`."""
+    seconds = int(span.total_seconds())
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        number, seconds = divmod(seconds, size)
+        if number:
+            parts.append(f"{number}{unit}")
+    return " ".join(parts[:2]) or "0s"

@@ -1,0 +1,29 @@
+"""What the rules for Pods say offline, and what a real API server says to the same Pod."""
+
+from __future__ import annotations
+
+from tests.support.pods import BAD, GOOD, Spec
+from tests.support.sandbox import Manifest, RealSandbox
+
+
+def answer(sandbox: RealSandbox, spec: Spec) -> Manifest:
+    """That of a dry run with strict validation."""
+    pod = {"metadata": {"name": "p"}, "spec": {"restartPolicy": "Never", **spec}}
+    path = f"{sandbox.core}/pods?dryRun=All&fieldValidation=Strict"
+    return sandbox.request("POST", path, pod, accept={403, 422})
+
+
+def test_what_is_refused_offline_is_refused_by_an_api_server(real_sandbox: RealSandbox) -> None:
+    taken = [
+        name for name, bad in BAD.items() if answer(real_sandbox, bad.spec).get("kind") == "Pod"
+    ]
+    assert taken == []
+
+
+def test_what_is_taken_offline_is_taken_by_an_api_server(real_sandbox: RealSandbox) -> None:
+    refused = {
+        name: found["message"]
+        for name, spec in GOOD.items()
+        if (found := answer(real_sandbox, spec)).get("kind") != "Pod"
+    }
+    assert refused == {}
