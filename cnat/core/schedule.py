@@ -82,7 +82,12 @@ def _fraction(digits: str | None) -> timedelta:
 
 
 @lru_cache
-def _zone(name: str) -> ZoneInfo:
+def zone(name: str) -> ZoneInfo:
+    """The IANA zone of that name.
+
+    Raises:
+        ScheduleError: there is none, or it would be another on another machine.
+    """
     if name in {"", "Local", "localtime"}:
         raise ScheduleError(
             f"timeZone {name!r} would mean another instant on every machine; "
@@ -97,8 +102,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _in_zone(naive: datetime, name: str) -> datetime:
-    zone = _zone(name)
-    local = naive.replace(tzinfo=zone)
+    local = naive.replace(tzinfo=zone(name))
     before, after = (_offset(local.replace(fold=fold)) for fold in (0, 1))
     if not tz.datetime_exists(local):
         raise ScheduleError(

@@ -10,19 +10,18 @@ import difflib
 import functools
 import json
 import re
-import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from cnat.core import schedule
+
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
-_DAY = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
-_ZONE = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 _NAMES = {
     "array": "a list",
@@ -71,8 +70,15 @@ def check_pod(pod: Mapping[str, Any]) -> list[Violation]:
 
 def _violations(validator: Validator, manifest: Any) -> list[Violation]:
     try:
-        errors = validator.iter_errors(manifest)
-        found = dict.fromkeys(each for error in errors for each in _explain(error))
+        errors = list(validator.iter_errors(manifest))
+        # What isn't of the right shape has no day to exist and no zone to be known.
+        misshapen = {_path(error) for error in errors if error.validator != "format"}
+        found = dict.fromkeys(
+            each
+            for error in errors
+            if error.validator != "format" or _path(error) not in misshapen
+            for each in _explain(error)
+        )
     except (RecursionError, ValueError):  # Python cannot write out such a value in a message
         return [Violation("", "has a value nested too deeply, or a number too long, to be read")]
     # A misspelt field is often also a missing one; the misspelling is what to look at.
@@ -80,6 +86,10 @@ def _violations(validator: Validator, manifest: Any) -> list[Violation]:
 
 
 # --- errors -> sentences
+
+
+def _path(error: ValidationError) -> tuple[Any, ...]:
+    return tuple(error.absolute_path)
 
 
 def _explain(error: ValidationError) -> Iterator[Violation]:
@@ -235,23 +245,18 @@ def _pattern(
 
 
 def _is_in_calendar(value: object) -> bool:
-    """Whether a schedule's day exists; text that is no schedule at all is left to the pattern."""
-    if not isinstance(value, str) or not _DAY.match(value):
-        return True
+    """Whether a schedule's day and time exist, wherever that may be."""
     try:
-        date.fromisoformat(value[:10])
-    except ValueError:
+        schedule.instant(f"{str(value)[:19]}Z")
+    except schedule.ScheduleError:
         return False
     return True
 
 
 def _is_known_zone(value: object) -> bool:
-    """Whether the tz database has the zone; what is no name at all is left to the pattern."""
-    if not isinstance(value, str) or not _ZONE.fullmatch(value) or value == "Local":
-        return True
     try:
-        zoneinfo.ZoneInfo(value)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # "Europe" is a directory
+        schedule.zone(str(value))
+    except schedule.ScheduleError:
         return False
     return True
 
