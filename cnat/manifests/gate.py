@@ -12,6 +12,7 @@ from cnat.core import schedule
 from cnat.core.fields import Malformed
 from cnat.core.objects import At
 from cnat.core.schedule import ScheduleError, rfc3339
+from cnat.core.span import span
 from cnat.manifests.files import Document
 from cnat.manifests.pod_rules import hidden_variables, pod_violations
 from cnat.manifests.problem import Problem
@@ -69,11 +70,11 @@ def _late(document: Document, at: At, instant: datetime, now: datetime) -> Itera
     if deadline is not None and late.total_seconds() > deadline:
         reason = (
             f"can never run: its startingDeadlineSeconds, {deadline}, were over "
-            f"{_span(late - timedelta(seconds=deadline))} ago; give it a schedule to come"
+            f"{span(late - timedelta(seconds=deadline))} ago; give it a schedule to come"
         )
     else:
         reason = (
-            f"is past: it starts as soon as it is applied, {_span(late)} late; give it a schedule "
+            f"is past: it starts as soon as it is applied, {span(late)} late; give it a schedule "
             "to come, or startingDeadlineSeconds if so late is never"
         )
     yield document.problem("spec.schedule", reason, "warning")
@@ -97,14 +98,3 @@ def _near_clock_change(document: Document, at: At) -> Iterator[Problem]:
             )
             yield document.problem("spec.schedule", reason, "warning")
             return
-
-
-def _span(span: timedelta) -> str:
-    """How long, in its two largest units: `3d 4h`."""
-    seconds = int(span.total_seconds())
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        number, seconds = divmod(seconds, size)
-        if number:
-            parts.append(f"{number}{unit}")
-    return " ".join(parts[:2]) or "0s"
