@@ -253,7 +253,7 @@ class _Builder:
             raise self._error(event, "a key must be text")
         key = value if isinstance(value, str) else json.dumps(value).removesuffix(".0")
         if key in siblings:
-            raise self._error(event, f'the key "{key}" occurs twice')
+            raise self._error(event, f'the key "{key}" occurs twice; remove one of them')
         return key
 
 

@@ -168,7 +168,7 @@ def text_of(path: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise decode.DecodeError("is not UTF-8 text", line) from None
+        raise decode.DecodeError("is not UTF-8 text; save it as such", line) from None
 
 
 def pieces(source: str, text: str) -> Iterator[tuple[str, list[Document | Problem]]]:

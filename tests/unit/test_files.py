@@ -262,7 +262,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_says_in_which_line(file: Path) -> None:
     file.write_bytes(b"a: b\nc: \xff")
-    assert [str(each) for each in files.read(str(file))] == [f"{file}:2: is not UTF-8 text"]
+    assert [str(each) for each in files.read(str(file))] == [
+        f"{file}:2: is not UTF-8 text; save it as such"
+    ]
 
 
 def test_a_file_too_large_is_not_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
