@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cnat.cli import logs
@@ -238,7 +239,7 @@ def _manifests(options: Options, deadline: Deadline, now: Callable[[], datetime]
         documents,
         now or (held.now if held else lambda: datetime.now(UTC)),
         counts=counts,
-        check=gate.check,
+        check=partial(gate.check, default_starting_deadline=options.default_starting_deadline),
         against=held,
         namespace=options.namespace,
         selector=options.selector,

@@ -21,12 +21,15 @@ from cnat.manifests.problem import Problem
 _CLOCK_CHANGE = timedelta(hours=1)
 
 
-def check(document: Document, now: datetime) -> list[Problem]:
+def check(
+    document: Document, now: datetime, default_starting_deadline: timedelta | None = None
+) -> list[Problem]:
     """The problems of an At that the schema takes; none of one whose run has begun or ended.
 
     Args:
         document: an At with name, namespace, uid, and the status that it has, if any.
         now: aware; an instant before it is past.
+        default_starting_deadline: for an At that sets none; None for no limit.
     """
     at = At(document.manifest)
     if _has_begun(at):
@@ -34,7 +37,7 @@ def check(document: Document, now: datetime) -> list[Problem]:
     refused = pod_violations(at.spec)
     doubtful = hidden_variables(at.spec)
     return [
-        *_of_schedule(document, at, now),
+        *_of_schedule(document, at, now, default_starting_deadline),
         *(document.problem(each.field, each.reason) for each in refused),
         *(document.problem(each.field, each.reason, "warning") for each in doubtful),
     ]
@@ -53,31 +56,37 @@ def _has_begun(at: At) -> bool:
         return True  # A status that nobody can read; the plan says so.
 
 
-def _of_schedule(document: Document, at: At, now: datetime) -> Iterator[Problem]:
+def _of_schedule(
+    document: Document, at: At, now: datetime, default: timedelta | None
+) -> Iterator[Problem]:
     try:
         instant = at.instant
     except ScheduleError as error:
         yield document.problem("spec.schedule", str(error))
         return
-    yield from _late(document, at, instant, now)
+    if not (at.suspended or at.deleting):
+        yield from _late(document, at, now - instant, default)
     yield from _near_clock_change(document, at)
 
 
-def _late(document: Document, at: At, instant: datetime, now: datetime) -> Iterator[Problem]:
-    late, deadline = now - instant, at.starting_deadline_seconds
-    if late <= timedelta() or at.suspended or at.deleting:
-        return
-    if deadline is not None and late.total_seconds() > deadline:
+def _late(
+    document: Document, at: At, late: timedelta, default: timedelta | None
+) -> Iterator[Problem]:
+    own = at.starting_deadline_seconds
+    deadline = default if own is None else timedelta(seconds=own)
+    if deadline is not None and late > deadline:
+        whose = "--default-starting-deadline" if own is None else "startingDeadlineSeconds"
         reason = (
-            f"can never run: its startingDeadlineSeconds, {deadline}, were over "
-            f"{span(late - timedelta(seconds=deadline))} ago; give it a schedule to come"
+            f"can never run: its {whose}, {deadline.total_seconds():.0f} s, were over "
+            f"{span(late - deadline)} ago; give it a schedule to come"
         )
-    else:
+        yield document.problem("spec.schedule", reason, "warning")
+    elif late > timedelta():
         reason = (
             f"is past: it starts as soon as it is applied, {span(late)} late; give it a schedule "
             "to come, or startingDeadlineSeconds if so late is never"
         )
-    yield document.problem("spec.schedule", reason, "warning")
+        yield document.problem("spec.schedule", reason, "warning")
 
 
 def _near_clock_change(document: Document, at: At) -> Iterator[Problem]:

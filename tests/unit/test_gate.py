@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,13 +16,16 @@ LATER = "2027-03-01T02:00:01Z"
 EARLIER = "2027-02-25T21:30:00Z"
 
 
-def found(status: dict[str, Any] | None = None, **spec: Any) -> list[str]:
+def found(
+    status: dict[str, Any] | None = None, default: timedelta | None = None, **spec: Any
+) -> list[str]:
     """What there is to say, without the file."""
     at = sandbox.at(**({"schedule": LATER} | spec))
     at["metadata"] |= {"namespace": "default", "uid": "u", "generation": 1}
     if status:
         at["status"] = status
-    return [str(problem).removeprefix("f: ") for problem in check(Document("f", at), NOW)]
+    problems = check(Document("f", at), NOW, default)
+    return [str(problem).removeprefix("f: ") for problem in problems]
 
 
 def test_nothing_is_said_of_an_at_that_will_do_as_it_is_written() -> None:
@@ -52,12 +55,24 @@ def test_a_variable_that_hides_another_is_doubtful() -> None:
         ({"startingDeadlineSeconds": 86_400 * 4}, "is past: it starts as soon as it is applied, "),
         (
             {"startingDeadlineSeconds": 60},
-            "can never run: its startingDeadlineSeconds, 60, were over 3d 4h ago; ",
+            "can never run: its startingDeadlineSeconds, 60 s, were over 3d 4h ago; ",
         ),
     ],
 )
 def test_a_schedule_that_is_past_is_doubtful(spec: dict[str, Any], words: str) -> None:
     (problem,) = found(schedule=EARLIER, **spec)
+    assert problem.startswith(f"warning: At default/cnrex, spec.schedule: {words}")
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({}, "can never run: its --default-starting-deadline, 3600 s, were over 3d 3h ago; "),
+        ({"startingDeadlineSeconds": 86_400 * 4}, "is past: "),
+    ],
+)
+def test_a_default_deadline_is_for_ats_that_set_none(spec: dict[str, Any], words: str) -> None:
+    (problem,) = found(schedule=EARLIER, default=timedelta(hours=1), **spec)
     assert problem.startswith(f"warning: At default/cnrex, spec.schedule: {words}")
 
 

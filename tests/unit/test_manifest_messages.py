@@ -99,7 +99,7 @@ MESSAGES = {
     ),
     edited(SCHEDULE, '"2027-02-27T02:00:00Z"\n  startingDeadlineSeconds: 60'): (
         "at.yaml:7:3: warning: At team/backup, spec.schedule: can never run: its "
-        "startingDeadlineSeconds, 60, were over 1d 23h ago; give it a schedule to come"
+        "startingDeadlineSeconds, 60 s, were over 1d 23h ago; give it a schedule to come"
     ),
     edited(SCHEDULE, "2027-03-28T03:30:00\n  timeZone: Europe/Berlin"): (
         "at.yaml:7:3: warning: At team/backup, spec.schedule: is within an hour of a clock change "
