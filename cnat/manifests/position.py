@@ -16,6 +16,8 @@ import yaml
 from cnat.manifests import decode
 
 _ITEM = re.compile(r"items\[(\d+)\]\.?")
+# Half of a character as JSON may spell it and YAML can't; another of that length moves nothing.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _PART = re.compile(r"\[([^\]]*)\]|([^.\[]+)")
 
 
@@ -87,7 +89,7 @@ def _nodes(text: str) -> Iterator[_Node]:
     # Of each open map or list: whether it is a map, and how many nodes of it came so far.
     open_: list[tuple[bool, int]] = []
     try:
-        for event in yaml.parse(text, Loader=decode.PARSER):
+        for event in yaml.parse(_SURROGATE.sub(r"\\u0020", text), Loader=decode.PARSER):
             if isinstance(event, yaml.CollectionEndEvent):
                 open_.pop()
             elif isinstance(event, yaml.NodeEvent):
@@ -101,4 +103,4 @@ def _nodes(text: str) -> Iterator[_Node]:
                 if isinstance(event, yaml.CollectionStartEvent):
                     open_.append((isinstance(event, yaml.MappingStartEvent), 0))
     except yaml.YAMLError:
-        return  # Half a surrogate pair, as JSON has it; or the rest of a List behind an item.
+        return  # The rest of a List behind an item.

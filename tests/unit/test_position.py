@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cnat.manifests import files
 from cnat.manifests.position import position
 
 TEXT = """\
@@ -81,3 +85,37 @@ def test_one_line_of_json_has_columns() -> None:
     text = '{"items": [{"a": 1}, {"a": 2, "b": 3}]}'
     line, column = position(text, "items[1].b")
     assert (line, text[column:]) == (0, '"b": 3}]}')
+
+
+KEYS = st.sampled_from(["a", "b", "items", "name", "x-y", "a.b/c"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=30,
+)
+
+
+def fields(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """The path of each key in a value, and the key."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            part = f"[{key}]" if "/" in key else f".{key}" if path else key
+            yield f"{path}{part}", key
+            yield from fields(inner, f"{path}{part}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from fields(inner, f"{path}[{number}]")
+
+
+@pytest.mark.parametrize(
+    "write", [files.write, json.dumps, lambda value: json.dumps(value, indent=2)]
+)
+@given(st.dictionaries(KEYS, VALUES, min_size=1))
+def test_every_key_is_found_where_it_stands(
+    write: Callable[[object], str], value: dict[str, object]
+) -> None:
+    text = write(value)
+    for field, key in fields(value):
+        line, column = position(text, field)
+        there = text.splitlines()[line][column:]
+        assert there.lstrip("\"'").startswith(key)
