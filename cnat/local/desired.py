@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cnat.core.fields import Manifest
 from cnat.manifests import files
-from cnat.manifests.files import Document
+from cnat.manifests.documents import Document, is_at, is_pod, violations
 from cnat.manifests.problem import Problem
 from cnat.manifests.snapshot import Key, key
 
@@ -34,11 +34,11 @@ def read(paths: Iterable[Path]) -> tuple[dict[Key, Manifest], list[Problem]]:
     for entry in (entry for path in paths for entry in files.read(str(path))):
         if isinstance(entry, Problem):
             problems.append(entry)
-        elif files.is_pod(entry.manifest):
+        elif is_pod(entry.manifest):
             continue  # Which Pods there are is the server's part.
-        elif refused := files.violations(entry):
+        elif refused := violations(entry):
             problems += refused
-        elif files.is_at(entry.manifest):
+        elif is_at(entry.manifest):
             first = documents.setdefault(key(entry.manifest), entry)
             if first is not entry:
                 reason = f"is also at {first.place}, and that one counts; remove one of them"

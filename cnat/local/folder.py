@@ -13,7 +13,8 @@ from typing import Any
 
 from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core.fields import Manifest
-from cnat.manifests import decode, files
+from cnat.manifests import decode
+from cnat.manifests.encode import encode
 from cnat.manifests.snapshot import Key, key
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
@@ -91,7 +92,7 @@ class Folder:
         """Store an object, in place of the one that has its name; answer it as stored."""
         path = self._file(key(manifest))
         metadata = {k: v for k, v in manifest["metadata"].items() if k != "resourceVersion"}
-        text = files.write({**manifest, "metadata": metadata})
+        text = encode({**manifest, "metadata": metadata})
         stored = _versioned(manifest, text)
         if self._read_only:
             self._unsaved[key(manifest)] = stored

@@ -13,7 +13,7 @@ from cnat.core.fields import Malformed
 from cnat.core.objects import At
 from cnat.core.schedule import ScheduleError, rfc3339
 from cnat.core.span import span
-from cnat.manifests.files import Document
+from cnat.manifests.documents import Document
 from cnat.manifests.pod_rules import hidden_variables, pod_violations
 from cnat.manifests.problem import Problem
 

@@ -11,9 +11,8 @@ from cnat.cluster.protocol import Rejected, Source
 from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import Pod
-from cnat.manifests import files
 from cnat.manifests.applied import applied
-from cnat.manifests.files import Document
+from cnat.manifests.documents import Document, is_at, is_manifest, is_pod, violations
 from cnat.manifests.problem import Counts, Place, Problem
 from cnat.manifests.selector import Selector, parse
 
@@ -47,7 +46,7 @@ class Selection:
         return [
             at
             for at in objects
-            if files.is_at(at) and self._has(at) and self.labels(at["metadata"].get("labels") or {})
+            if is_at(at) and self._has(at) and self.labels(at["metadata"].get("labels") or {})
         ]
 
     def pods(self, objects: Sequence[Manifest], *, all_readable: bool) -> list[Manifest]:
@@ -57,11 +56,11 @@ class Selection:
             all_readable: no document is unreadable or refused. Else Pods whose At isn't there are
                 left out: to a pass they would be orphans, and their At may be what can't be read.
         """
-        ats = {at["metadata"]["uid"] for at in objects if files.is_at(at)}
+        ats = {at["metadata"]["uid"] for at in objects if is_at(at)}
         return [
             pod
             for pod in objects
-            if files.is_pod(pod)
+            if is_pod(pod)
             and self._has(pod)
             and (pod["metadata"].get("labels") or {}).get(api.MANAGED_BY) == api.MANAGER
             and (all_readable or Pod.of(pod).at_uid in ats)
@@ -118,12 +117,12 @@ class Snapshot:
             if isinstance(entry, Problem):
                 self.counts.invalid += 1
                 self.problems.append(entry)
-            elif refused := files.violations(entry):
+            elif refused := violations(entry):
                 self.counts.invalid += 1
                 self.problems += refused
             else:
                 self._count(entry.manifest)
-                if files.is_at_or_pod(entry.manifest):
+                if is_at(entry.manifest) or is_pod(entry.manifest):
                     self._add(entry, namespace or "default")
         if against:
             self._lay_over(against)
@@ -131,9 +130,9 @@ class Snapshot:
             self._refuse(check)
 
     def _count(self, manifest: Manifest) -> None:
-        if files.is_at(manifest):
+        if is_at(manifest):
             self.counts.ats += 1
-        elif files.is_manifest(manifest):
+        elif is_manifest(manifest):
             self.counts.others += 1
         else:
             self.counts.foreign += 1
@@ -145,7 +144,7 @@ class Snapshot:
             document, manifest=completed(known, uid=uid, generation=1, resourceVersion="1")
         )
         first = self._documents.setdefault(key(known), document)
-        if first is document and files.is_at(known) and not known["metadata"].get("uid"):
+        if first is document and is_at(known) and not known["metadata"].get("uid"):
             self._desired.append(key(known))
         if first is not document:
             reason = (
@@ -163,7 +162,7 @@ class Snapshot:
                 if document := self._documents.get(wanted):
                     laid_over = applied(document.manifest, there)
                     self._documents[wanted] = replace(document, manifest=laid_over)
-        uids = {at["metadata"]["uid"] for at in self._objects() if files.is_at(at)}
+        uids = {at["metadata"]["uid"] for at in self._objects() if is_at(at)}
         self._pods = [{**pod, "kind": "Pod"} for pod in pods if Pod.of(pod).at_uid in uids]
 
     def _refuse(self, check: Callable[[Document, datetime], list[Problem]]) -> None:

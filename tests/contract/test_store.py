@@ -19,7 +19,8 @@ from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
 from cnat.local.store import LocalCluster
-from cnat.manifests import decode, files
+from cnat.manifests import decode
+from cnat.manifests.encode import encode
 
 NOW = datetime(2027, 3, 1, 2, 0, 0, 250_000, tzinfo=UTC)
 AT = """\
@@ -205,12 +206,12 @@ def test_several_documents_in_a_file_are_several_objects(tmp_path: Path, file: P
 def test_a_list_is_taken_apart(tmp_path: Path, file: Path) -> None:
     at = decode.decode(AT)
     config_map = {"apiVersion": "v1", "kind": "ConfigMap"}
-    file.write_text(files.write({"kind": "List", "items": [at, config_map]}))
+    file.write_text(encode({"kind": "List", "items": [at, config_map]}))
     assert the_at(tmp_path)
 
 
 def test_what_is_no_at_is_not_looked_at(tmp_path: Path, file: Path) -> None:
-    file.write_text(files.write(pod()) + "---\nkind: ConfigMap\napiVersion: v1\n")
+    file.write_text(encode(pod()) + "---\nkind: ConfigMap\napiVersion: v1\n")
     cluster = store(tmp_path)
     assert (ats(cluster), pods(cluster), cluster.problems) == ([], [], [])
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnat.manifests import decode, files
+from cnat.manifests import decode
 from cnat.manifests.decode import DecodeError
+from cnat.manifests.encode import encode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
     ["y", "08", "1e3", "~", "", "<<", "=", "10:30", "a\n b\n", "\n a", "a\r\n", "---\n"]
@@ -136,4 +137,4 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 @given(OBJECTS)
 def test_what_was_written_is_read_back(manifest: dict[str, object]) -> None:
-    assert decode.decode(files.write(manifest)) == manifest
+    assert decode.decode(encode(manifest)) == manifest

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.manifests import files
-from cnat.manifests.files import Document
+from cnat.manifests.documents import Document, is_manifest, violations
 from cnat.manifests.problem import Counts, Problem
 
 
@@ -109,7 +109,7 @@ def test_a_document_that_is_no_map_is_refused(file: Path, text: str) -> None:
 def test_other_programs_yaml_is_none_of_our_business(file: Path, text: str) -> None:
     (entry,) = read(file, text)
     assert isinstance(entry, Document)
-    assert not files.is_manifest(entry.manifest)
+    assert not is_manifest(entry.manifest)
 
 
 AT = """\
@@ -142,7 +142,7 @@ def test_an_at_that_says_nothing_at_all_about_itself_is_heard(file: Path) -> Non
 def test_a_misspelt_kind_of_our_group_is_refused(file: Path) -> None:
     (entry,) = read(file, AT.replace("kind: At", "kind: Att"))
     assert isinstance(entry, Document)
-    (problem,) = files.violations(entry)
+    (problem,) = violations(entry)
     assert str(problem).startswith(f'{file}:2:1: Att a, kind: must be "At"; ')
 
 
@@ -150,7 +150,7 @@ def test_a_problem_names_line_and_column_of_the_very_field(file: Path) -> None:
     text = AT.replace("command", "comand")
     (entry,) = read(file, f"# one\n---\n{text}")
     assert isinstance(entry, Document)
-    first = files.violations(entry)[0]
+    first = violations(entry)[0]
     assert str(first).startswith(f"{file}:9:3: At a, spec.comand: unknown field")
 
 
@@ -283,22 +283,3 @@ def test_reading_never_fails(tmp_path_factory: pytest.TempPathFactory, content: 
     file.write_bytes(content)
     for entry in files.read(str(file)):
         assert isinstance(entry, Document) or entry.reason
-
-
-def test_written_yaml_is_for_people() -> None:
-    manifest = {"kind": "At", "spec": {"schedule": "2027-03-01T02:00:00Z", "command": "a\nb\n"}}
-    assert files.write(manifest) == textwrap.dedent(
-        """\
-        kind: At
-        spec:
-          schedule: '2027-03-01T02:00:00Z'
-          command: |
-            a
-            b
-        """
-    )
-
-
-def test_written_yaml_has_no_anchors() -> None:
-    shared = ["x"]
-    assert files.write({"a": shared, "b": shared}) == "a:\n- x\nb:\n- x\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cnat.manifests.files import Document
+from cnat.manifests.documents import Document
 from cnat.manifests.gate import check
 from tests.support import sandbox
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnat.manifests import files
+from cnat.manifests.encode import encode
 from cnat.manifests.position import position
 
 TEXT = """\
@@ -107,9 +107,7 @@ def fields(value: object, path: str = "") -> Iterator[tuple[str, str]]:
             yield from fields(inner, f"{path}[{number}]")
 
 
-@pytest.mark.parametrize(
-    "write", [files.write, json.dumps, lambda value: json.dumps(value, indent=2)]
-)
+@pytest.mark.parametrize("write", [encode, json.dumps, lambda value: json.dumps(value, indent=2)])
 @given(st.dictionaries(KEYS, VALUES, min_size=1))
 def test_every_key_is_found_where_it_stands(
     write: Callable[[object], str], value: dict[str, object]
