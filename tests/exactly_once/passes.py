@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -81,9 +81,11 @@ def one(
     limits: Limits = Limits(),
     shift: float = 0.0,
     date_shift: float = 0.0,
+    at_first: Callable[[], None] = lambda: None,
 ) -> Pass:
-    """Run cnat once, as a process."""
-    with cluster.proxy.session(*strikes, date_shift=date_shift) as session:
+    """Run cnat once, as a process; `at_first` is called when its first request has arrived."""
+    proxy = cluster.proxy
+    with proxy.session(*strikes, date_shift=date_shift, at_first=at_first) as session:
         run = cluster.runner.start(
             f"--kubeconfig={session.kubeconfig}",
             f"--namespace={namespace}",

@@ -16,7 +16,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
@@ -143,11 +143,14 @@ class FaultProxy:
         )
 
     @contextlib.contextmanager
-    def session(self, *strikes: Strike, date_shift: float = 0.0) -> Iterator[Session]:
+    def session(
+        self, *strikes: Strike, date_shift: float = 0.0, at_first: Callable[[], None] = lambda: None
+    ) -> Iterator[Session]:
         """A port for one run of cnat. At the end all that it sent has been dealt with.
 
         Args:
             date_shift: seconds to add to what the Date headers say.
+            at_first: is called when its first request has arrived, before that is dealt with.
         """
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             server = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -155,7 +158,7 @@ class FaultProxy:
             kubeconfig = self._control_plane.kubeconfig_for(
                 self._control_plane.token, server=server, path=path
             )
-            session = Session(self, listener, kubeconfig, strikes, date_shift)
+            session = Session(self, listener, kubeconfig, strikes, date_shift, at_first)
             try:
                 yield session
             finally:
@@ -188,6 +191,7 @@ class Session:
         kubeconfig: Path,
         strikes: tuple[Strike, ...],
         date_shift: float,
+        at_first: Callable[[], None],
     ) -> None:
         self.kubeconfig = kubeconfig
         self.victim: Future[int] = Future()
@@ -197,6 +201,7 @@ class Session:
         self._listener = listener
         self._strikes = strikes
         self._date_shift = date_shift
+        self._at_first = at_first
         self._lock = threading.Lock()
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -240,6 +245,8 @@ class Session:
         request = Request.of(method, target)
         entry = Answered(request)
         with self._lock:
+            if not self.answered:
+                self._at_first()
             self.answered.append(entry)
             fault = self._due(request)
             if fault:

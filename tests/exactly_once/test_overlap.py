@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,8 @@ from tests.support.sandbox import Manifest
 
 # Enough that their lists and writes mix, few enough that each gets on.
 AT_ONCE = 3
+# For how long, at most, the first of them waits for the last to be there.
+PATIENCE = 60.0
 
 Plan = list[tuple[float, Limits, tuple[Strike, ...]]]
 
@@ -35,7 +38,7 @@ def together(number: int, concurrency: int) -> Plan:
 
 
 def staggered(seed: int) -> Plan:
-    """Passes that start within a tenth of a second; most are struck somewhere on their way."""
+    """Passes that go on within a tenth of a second; most are struck somewhere on their way."""
     choice = random.Random(seed)
     faults = [Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.DROP_AFTER, Fault.CONFLICT]
     return [
@@ -93,14 +96,19 @@ def overlap(
     """Run these passes at once, then others until converged."""
     with passes.namespace(control_plane) as sandbox:
         scenario = Scenario.prepared(sandbox)
+        under_way = threading.Barrier(len(plan), timeout=PATIENCE)
 
         def one(delay: float, limits: Limits, strikes: tuple[Strike, ...]) -> Pass:
-            time.sleep(delay)  # How they overlap is what is tried; no outcome depends on it.
-            return passes.one(cluster, sandbox.namespace, *strikes, limits=limits)
+            def go_on() -> None:
+                under_way.wait()
+                time.sleep(delay)  # How they overlap is what is tried; no outcome depends on it.
+
+            return passes.one(cluster, sandbox.namespace, *strikes, limits=limits, at_first=go_on)
 
         with ThreadPoolExecutor(len(plan)) as pool:
             started = [pool.submit(one, *each) for each in plan]
             done = [each.result() for each in started]
+        assert not under_way.broken, "one of them was over before another had begun"
         passes.until_converged(cluster, sandbox.namespace)
         runs, state = alone
         assert scenario.runs(cluster.pod_watch.created(sandbox.namespace)) == runs
