@@ -71,7 +71,8 @@ def run(
     for path in _python(Path(command[0])):
         if not any(Path(path).is_relative_to(mount) for mount in mounts):
             pairs[path] = Path(path)
-    words = [word for target, source in pairs.items() for word in (str(source), target)]
+    # In their order, so that one below another isn't hidden by it.
+    words = [word for target in sorted(pairs) for word in (str(pairs[target]), target)]
     with tempfile.TemporaryDirectory(prefix="cnat-container-") as root:
         inner, outer = _identity(uid, root)
         return subprocess.run(

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,10 @@ DOCKERFILE = REPOSITORY / "Dockerfile"
 
 # Where the image has everything that isn't its base's.
 PREFIX = "/opt/cnat"
+# Where the base has Python's standard library; and here, the Python that runs the tests.
+BASE_LIB = "/usr/local/lib"
+STDLIB = Path(sysconfig.get_path("stdlib"))
+_NOT_IN_THE_BASE = ("__pycache__", "site-packages", "test", "tests", "idle_test", "config-*")
 
 
 class BuildError(Exception):
@@ -43,6 +48,11 @@ class Image:
         """Where PREFIX is."""
         return Path(f"{self.root}{PREFIX}")
 
+    @property
+    def stdlib(self) -> Path:
+        """Where the standard library is, a copy of STDLIB."""
+        return Path(f"{self.root}{BASE_LIB}", STDLIB.name)
+
 
 def instructions() -> list[tuple[str, str]]:
     """The Dockerfile's instructions: (name, arguments)."""
@@ -55,14 +65,16 @@ def instructions() -> list[tuple[str, str]]:
 def build(root: Path) -> Image:
     """Carry out the Dockerfile below `root`, an existing folder.
 
-    In its commands, PREFIX means the one below `root`: a virtual environment has to be made under
-    the path that it is run from. The second stage is the same tree as the first.
+    In its commands, PREFIX and BASE_LIB mean those below `root`: a virtual environment has to be
+    made under the path that it is run from. The second stage is the same tree as the first.
 
     Raises:
         BuildError: a step failed, or is of a kind that isn't known here.
     """
     image = Image(root)
     workdir = root
+    # As the base image has it: without compiled files.
+    shutil.copytree(STDLIB, image.stdlib, ignore=shutil.ignore_patterns(*_NOT_IN_THE_BASE))
     for name, arguments in instructions():
         words = shlex.split(arguments)
         match name:
@@ -79,7 +91,8 @@ def build(root: Path) -> Image:
                 source, target = words
                 _copy(REPOSITORY / source, workdir / target.replace(PREFIX, str(image.prefix)))
             case "RUN":
-                _run(arguments.replace(PREFIX, str(image.prefix)), workdir)
+                here = arguments.replace(PREFIX, str(image.prefix))
+                _run(here.replace(BASE_LIB, f"{root}{BASE_LIB}"), workdir)
             case "USER":
                 image.user = arguments
             case "ENTRYPOINT":
@@ -94,7 +107,9 @@ def build(root: Path) -> Image:
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        # A link stays a link, as with Docker: what it points to may not be in the image.
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, target, symlinks=True, ignore=ignore)
     else:
         shutil.copy(source, target)
 

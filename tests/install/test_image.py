@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import Distribution, distributions
+from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -21,9 +24,13 @@ from tests.install.overlay import KUSTOMIZE
 LOCK = REPOSITORY / "requirements.lock"
 
 
-def run(our_image: Image, *arguments: str) -> subprocess.CompletedProcess[str]:
-    mounts = {str(our_image.prefix): our_image.prefix, "/samples": KUSTOMIZE / "samples"}
-    return container.run([*our_image.entrypoint, *arguments], env={}, uid=UID, mounts=mounts)
+def run(our_image: Image, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    mounts = {
+        str(our_image.prefix): our_image.prefix,
+        str(image.STDLIB): our_image.stdlib,
+        "/samples": KUSTOMIZE / "samples",
+    }
+    return container.run([*our_image.entrypoint, *arguments], env=env, uid=UID, mounts=mounts)
 
 
 def installed(our_image: Image) -> dict[str, Distribution]:
@@ -44,6 +51,13 @@ def test_it_has_all_that_the_command_needs(our_image: Image) -> None:
     assert "cnrex" in [row["at"] for row in rows if row["kind"] == "start"]
 
 
+def test_it_runs_on_a_folder(our_image: Image, tmp_path: Path) -> None:
+    shutil.copy(KUSTOMIZE / "samples" / "at_cnrex.yaml", tmp_path)
+    command = [*our_image.entrypoint, f"--local={tmp_path}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, "1 start" in result.stdout) == (0, True), result.stderr
+
+
 def test_its_user_is_a_number_and_not_root(our_image: Image) -> None:
     uid, gid = map(int, our_image.user.split(":"))
     assert uid > 0
@@ -60,11 +74,14 @@ def test_one_build_argument_pins_the_base_of_all_stages(our_image: Image) -> Non
     assert set(our_image.bases) == {"${PYTHON}"}
 
 
-def test_its_code_is_compiled(our_image: Image) -> None:
-    sources = list((our_image.prefix / "cnat").rglob("*.py"))
-    compiled = (our_image.prefix / "cnat").rglob("__pycache__/*.pyc")
-    modules = {(path.parents[1], path.name.partition(".")[0]) for path in compiled}
-    assert modules == {(path.parent, path.stem) for path in sources}
+@pytest.mark.parametrize(
+    "arguments", [[], ["--filename=/samples"], ["--local=/samples", "--dry-run"]]
+)
+def test_nothing_is_compiled_at_its_start(our_image: Image, arguments: list[str]) -> None:
+    told = run(our_image, *arguments, PYTHONVERBOSE="1").stderr
+    loaded = re.findall(r"^# code object from '?([^'\n]+)", told, re.MULTILINE)
+    assert [path for path in loaded if not path.endswith(".pyc")] == []
+    assert len(loaded) > 100
 
 
 def test_all_it_copies_is_sent_to_the_builder() -> None:
