@@ -29,12 +29,15 @@ Manifest = dict[str, Any]
 TEAM = "--namespace=team"
 INSTALL = ("apply", f"--kustomize={KUSTOMIZE / 'default'}")
 
-# What the README has for after an uninstall: no pass is left to let go of the Pods.
-(RELEASE,) = re.findall(
-    r"^```console\n(kubectl get pods -A .*?)^```$",
+CONSOLE = re.findall(
+    r"^```console\n(.*?)^```$",
     (REPOSITORY / "README.md").read_text(encoding="utf-8"),
     flags=re.MULTILINE | re.DOTALL,
 )
+# What the README has to begin with; and for after an uninstall, when no pass is left to let go of
+# the Pods.
+FIRST_STEPS = "".join(CONSOLE[:2])
+(RELEASE,) = (block for block in CONSOLE if block.startswith("kubectl get pods -A "))
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,23 @@ def found(cluster: ControlPlane, kind: str, *where: str) -> list[Manifest]:
         cluster.kubectl("get", kind, *where, "--output=json").stdout
     )["items"]
     return items
+
+
+def paste(cluster: ControlPlane, commands: str) -> None:
+    """Run some lines of the README as its readers do, one right after the other."""
+    pasted = subprocess.run(
+        ["/bin/sh", "-e", "-c", commands],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "KUBECONFIG": str(cluster.kubeconfig),
+            "PATH": f"{cluster.assets}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (pasted.returncode, pasted.stderr) == (0, "")
 
 
 class Pass:
@@ -81,25 +101,18 @@ def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
 ) -> None:
     a_pass = Pass(cluster, our_image)
 
-    # Install it; nothing to warn of, PodSecurity included.
-    assert cluster.kubectl(*INSTALL).stderr == ""
-    cluster.kubectl("wait", "--for=condition=Established", "--filename", str(CRD), "--timeout=30s")
+    # Install it and apply the sample; nothing to warn of, PodSecurity included.
+    paste(cluster, FIRST_STEPS)
 
-    # Apply the sample, and see it run.
-    cluster.kubectl("apply", f"--filename={KUSTOMIZE / 'samples/at_cnrex.yaml'}", TEAM)
+    # See it run.
     assert a_pass() == 0
-    (pod,) = found(cluster, "pods", TEAM)
-    cluster.kubectl(
-        "patch",
-        "pod",
-        pod["metadata"]["name"],
-        TEAM,
-        "--subresource=status",
-        f"--patch={json.dumps({'status': SUCCEEDED})}",
-    )
+    (pod,) = found(cluster, "pods")
+    status = json.dumps({"status": SUCCEEDED})
+    patch = ("patch", "pod", pod["metadata"]["name"], "--subresource=status")
+    cluster.kubectl(*patch, f"--patch={status}")
     assert a_pass() == 0
-    cluster.kubectl("wait", "--for=condition=Complete", "at/cnrex", TEAM, "--timeout=1s")
-    _, row = cluster.kubectl("get", "at", TEAM).stdout.splitlines()
+    cluster.kubectl("wait", "--for=condition=Complete", "at/cnrex", "--timeout=1s")
+    _, row = cluster.kubectl("get", "at").stdout.splitlines()
     assert row.split()[:3] == ["cnrex", "2023-05-21T02:00:00Z", "Succeeded"]
 
     # Break something, and read why.
@@ -113,23 +126,12 @@ def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
     apply(cluster, at("under-way"))
     assert a_pass() == 0
     cluster.kubectl("delete", f"--kustomize={KUSTOMIZE / 'default'}", "--timeout=60s")
-    release = subprocess.run(
-        ["/bin/sh", "-c", RELEASE],
-        env={
-            **os.environ,
-            "KUBECONFIG": str(cluster.kubeconfig),
-            "PATH": f"{cluster.assets}{os.pathsep}{os.environ['PATH']}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert release.returncode == 0, release.stderr
+    paste(cluster, RELEASE)
 
     held = [pod for pod in found(cluster, "pods", "-A") if pod["metadata"].get("finalizers")]
     assert held == []
     assert "cnat" not in cluster.kubectl("get", "crd,clusterrole,clusterrolebinding").stdout
-    cluster.kubectl("delete", "pods", "--all", TEAM, "--timeout=10s")
+    cluster.kubectl("delete", "pods", "--all", "-A", "--timeout=10s")
 
 
 def test_removed_together_with_its_crd_a_pass_by_anybody_lets_go_of_its_pods(
@@ -154,7 +156,7 @@ def test_removed_together_with_its_crd_a_pass_by_anybody_lets_go_of_its_pods(
     assert [
         each for each in found(cluster, "pods", TEAM) if each["metadata"].get("finalizers")
     ] == []
-    cluster.kubectl("delete", "pods", "--all", TEAM, "--timeout=10s")
+    cluster.kubectl("delete", "pods", "--all", "-A", "--timeout=10s")
 
 
 def test_an_upgrade_keeps_stored_ats_and_knows_new_fields(cluster: ControlPlane) -> None:
