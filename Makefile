@@ -1,10 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint pytest exhaustive mutants bench controlplane schemas lock clean
+.PHONY: help demo test lint pytest exhaustive e2e mutants bench controlplane schemas lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.ready ## Run the first sample on the embedded store, and show each step
 	@$(BIN)/python -m tests.support.demo
@@ -26,6 +26,11 @@ pytest: .venv/.ready
 exhaustive: .venv/.ready ## Every fault at every request of a pass, on the real control plane (minutes)
 	$(BIN)/python -m tests.support.controlplane --build
 	$(BIN)/python -m pytest -m exhaustive -s tests/exactly_once
+
+# The cluster that KUBECONFIG names gets cnat installed; where none is named, one is made.
+e2e: .venv/.ready ## On a real node: the install and the first sample (minutes)
+	@$(if $(KUBECONFIG),,$(BIN)/python -m tests.support.node) \
+	  $(BIN)/python -m pytest -m e2e tests/e2e
 
 mutants: .venv/.ready ## Break each line that the promise hangs on, and see a test fail
 	$(BIN)/python -m tests.support.controlplane --build

@@ -28,7 +28,11 @@ def located(environ: Mapping[str, str] = os.environ) -> Path | None:
     """
     if given := environ.get(VARIABLE):
         directory = Path(given).absolute()
-        if missing := [name for name in build.COMMANDS if not os.access(directory / name, os.X_OK)]:
+        if missing := [
+            name
+            for name in build.CONTROL_PLANE.commands
+            if not os.access(directory / name, os.X_OK)
+        ]:
             raise AssetsError(
                 f"{VARIABLE}={given} has no executable {', '.join(missing)}. Put it there, or unset"
                 f" {VARIABLE} to have Kubernetes {build.kubernetes_version()} built once instead."

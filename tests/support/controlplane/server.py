@@ -113,6 +113,7 @@ def running(
     apiserver_args: Sequence[str] = (),
     controller_manager_args: Sequence[str] = (),
     keep_logs: Callable[[], bool] = lambda: False,
+    api_port: int | None = None,
 ) -> Iterator[ControlPlane]:
     """Start a control plane, and leave nothing of it when the block ends.
 
@@ -124,12 +125,15 @@ def running(
         controller_manager_args: Further flags of kube-controller-manager.
         keep_logs: Asked at the end; True keeps the logs although nothing went wrong here (say,
             because a test failed).
+        api_port: Where the API server listens; a free port if None.
 
     Raises:
         ControlPlaneError: A process did not become ready, or ended before the block did. Its logs
             stay where the message says.
     """
-    layout = commands.Layout(Path(tempfile.mkdtemp(prefix="cnat-controlplane-")), *free_ports(2))
+    etcd_port, free_port = free_ports(2)
+    directory = Path(tempfile.mkdtemp(prefix="cnat-controlplane-"))
+    layout = commands.Layout(directory, etcd_port, api_port or free_port)
     layout.logs.mkdir()
     keep = False
     try:

@@ -28,7 +28,7 @@ def environ_with_go(tmp_path: Path, script: str) -> dict[str, str]:
 
 
 def test_a_given_directory_is_used_as_it_is(tmp_path: Path) -> None:
-    for name in build.COMMANDS:
+    for name in build.CONTROL_PLANE.commands:
         (tmp_path / name).touch(mode=0o755)
 
     assert assets.provided({"KUBEBUILDER_ASSETS": str(tmp_path)}) == tmp_path
@@ -55,7 +55,7 @@ def test_two_builders_at_once_build_once(tmp_path: Path) -> None:
 
     assert first == second == assets.located(environ)
     assert sorted(path.name for path in first.iterdir()) == sorted(
-        ("controlplane", *build.COMMANDS)
+        ("controlplane", *build.CONTROL_PLANE.commands)
     )
     assert (first / "kubectl").read_text() == "x\n"
     assert calls.read_text().split() == ["list", "build"]

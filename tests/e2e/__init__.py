@@ -1,0 +1,1 @@
+"""cnat as it is installed, on a cluster with a real node: `make e2e`."""

@@ -1,0 +1,34 @@
+"""The cluster, and that these tests run only when asked for: they change what KUBECONFIG names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import NAMESPACE, Cluster
+
+_MARK = "e2e"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{_MARK}: needs a node; runs only with -m {_MARK}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _MARK in config.getoption("markexpr"):
+        return
+    left_out = [item for item in items if item.get_closest_marker(_MARK)]
+    items[:] = [item for item in items if not item.get_closest_marker(_MARK)]
+    config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """With cnat, which stays there, and with a namespace for the tests, which doesn't."""
+    cluster = Cluster()
+    cluster.install()
+    yield cluster
+    cluster.kubectl("delete", "at", "--all", "--wait=false")
+    cluster.make_a_pass()
+    cluster.kubectl("delete", "namespace", NAMESPACE)

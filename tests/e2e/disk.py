@@ -1,0 +1,76 @@
+"""What containers have left on the node's disk: how often they ran, by nobody's word but theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+# Where the node has it, and where the containers of our Ats see it.
+FOLDER = "/var/lib/cnat-e2e"
+MOUNT = "/disk"
+_LOGS = "/var/log/pods"
+
+VOLUME = {"name": "disk", "hostPath": {"path": FOLDER, "type": "DirectoryOrCreate"}}
+VOLUME_MOUNT = {"name": "disk", "mountPath": MOUNT}
+
+
+class Disk(Protocol):
+    """The disk of the node that all our Ats run on."""
+
+    def written(self, name: str) -> list[str]:
+        """The lines that containers have appended to the file of that name in FOLDER."""
+
+    def printed(self, pod: str) -> list[str]:
+        """What a Pod's containers have printed, by the files that the container runtime writes."""
+
+
+class NodeDisk:
+    """Of a node of the tests' own: a folder."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+
+    def written(self, name: str) -> list[str]:
+        path = self._folder / f"root{FOLDER}" / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def printed(self, pod: str) -> list[str]:
+        files = sorted((self._folder / "log/pods").glob(f"*_{pod}_*/*/*.log"))
+        return _messages("".join(file.read_text() for file in files))
+
+
+class ReadByPod:
+    """Of a node that only the cluster leads to: read by a Pod that has it mounted."""
+
+    def __init__(self, kubectl: Callable[..., str], node: str) -> None:
+        self._kubectl = kubectl
+        self._node = node
+
+    def written(self, name: str) -> list[str]:
+        return self._shell(f"cat {MOUNT}/{name} 2>/dev/null || true").splitlines()
+
+    def printed(self, pod: str) -> list[str]:
+        return _messages(self._shell(f"cat {_LOGS}/*_{pod}_*/*/*.log"))
+
+    def _shell(self, command: str) -> str:
+        self._kubectl("apply", "--filename=-", stdin=json.dumps(self._reader()))
+        self._kubectl("wait", "--for=condition=Ready", "pod/reader", "--timeout=60s")
+        return self._kubectl("exec", "reader", "--", "/bin/sh", "-c", command)
+
+    def _reader(self) -> dict[str, object]:
+        logs = {"name": "logs", "hostPath": {"path": _LOGS}}
+        container = {
+            "name": "reader",
+            "image": "busybox:1.37",
+            "command": ["tail", "-f", "/dev/null"],
+            "volumeMounts": [VOLUME_MOUNT, {"name": "logs", "mountPath": _LOGS, "readOnly": True}],
+        }
+        spec = {"nodeName": self._node, "volumes": [VOLUME, logs], "containers": [container]}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": spec}
+
+
+def _messages(log: str) -> list[str]:
+    """The lines of a CRI log: TIME STREAM TAG MESSAGE."""
+    return [line.split(" ", 3)[3] for line in log.splitlines()]
