@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint pytest exhaustive e2e mutants bench controlplane schemas lock clean
+.PHONY: help demo test lint pytest exhaustive e2e releases mutants bench controlplane schemas pin lock bounds lowest newest clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ e2e: .venv/.ready ## On a real node: the install and the first sample (minutes)
 	@$(if $(KUBECONFIG),,$(BIN)/python -m tests.support.node) \
 	  $(BIN)/python -m pytest -m e2e tests/e2e
 
+releases: .venv/.ready ## The tests on each Kubernetes that is promised, and a table of how they went (hours)
+	$(BIN)/python -m tests.releases
+
 mutants: .venv/.ready ## Break each line that the promise hangs on, and see a test fail
 	$(BIN)/python -m tests.support.controlplane --build
 	@$(BIN)/python -m tests.mutants
@@ -46,18 +49,41 @@ controlplane: .venv/.ready ## Start a real control plane, print its KUBECONFIG, 
 schemas: .venv/.ready ## Generate the CRD and the JSON Schema anew
 	$(BIN)/python schemas/generate.py
 
-lock: .venv/.ready ## Resolve what the image is made of anew, with hashes
-	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
-	$(BIN)/python -m pip install --quiet --target "$$tmp" uv && \
-	"$$tmp/bin/uv" pip compile --quiet --upgrade --universal --python-version 3.11 \
+pin: .venv/.ready ## Take in the newest Kubernetes, or KUBERNETES=v1.38.0: servers, CRD, schemas
+	$(BIN)/python -m tests.support.controlplane.pin $(KUBERNETES)
+
+lock: .uv/bin/uv ## Lock the newest of all packages, for the tests and for the image, with hashes
+	@compile() { $< pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
-	  --output-file requirements.lock pyproject.toml
+	  "$$@" pyproject.toml; } && \
+	compile --group dev --output-file requirements-dev.lock && \
+	compile --constraints requirements-dev.lock --output-file requirements.lock
+
+bounds: lowest newest ## The tests with the lowest packages that pyproject.toml allows, and with the newest
+
+lowest: resolution = lowest-direct
+newest: resolution = highest
+lowest newest: .uv/bin/uv
+	@$< venv --quiet --clear --python $(PYTHON) .bounds/$@
+	@$< pip install --quiet --python .bounds/$@ --resolution $(resolution) --group dev --editable .
+	@$< pip list --quiet --python .bounds/$@
+	.bounds/$@/bin/python -m tests.support.controlplane --build
+	.bounds/$@/bin/python -m pytest -p no:cacheprovider
 
 clean: ## Remove what make has made in this folder
-	rm -rf .venv .demo dist
+	rm -rf .venv .uv .bounds .demo dist
 
-.venv/.ready: pyproject.toml
+# pip checks each package against the lock, itself included; cnat is built by what it has installed.
+.venv/.locked: requirements-dev.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary=:all: \
+	  --requirement requirements-dev.lock
 	@touch $@
+
+.venv/.ready: .venv/.locked pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet uv

@@ -36,13 +36,15 @@ def local(schedule: str, zone: object) -> dict[str, Any]:
 class Refused:
     """`field` and `reason` are (part of) the first violation; `server`: the API server's words.
 
-    Where the API server checks with CEL its words are ours: then `server` is not set.
+    Where the API server checks with CEL its words are ours: then `server` is not set. Kubernetes
+    before 1.`since` takes it.
     """
 
     manifest: dict[str, Any]
     field: str
     reason: str
     server: str | None = None
+    since: int = 0
 
 
 _INSTANT = "must be an RFC 3339 instant with seconds"
@@ -204,6 +206,7 @@ REFUSED = {
         "spec.containers[0].ports[0].containerPort",
         "must fit into int32",
         "format int32",
+        since=36,
     ),
     "MB for a quantity": Refused(
         container(resources={"limits": {"memory": "512MB"}}),

@@ -2,7 +2,7 @@
 
 The directory that ``KUBEBUILDER_ASSETS`` names (controller-runtime's envtest reads it too); else
 what :mod:`tests.support.controlplane.build` made earlier for these very sources; else it makes it
-now.
+now. ``KUBERNETES`` names another release than the pinned one to be built.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.controlplane import build
+from tests.support.controlplane import build, module
 from tests.support.controlplane.errors import AssetsError
 
 if TYPE_CHECKING:
@@ -24,9 +24,15 @@ def located(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the directory of the executables if it is there already, None if it has to be built.
 
     Raises:
-        AssetsError: ``KUBEBUILDER_ASSETS`` is set, but an executable is missing there.
+        AssetsError: ``KUBEBUILDER_ASSETS`` is set, but an executable is missing there, or
+            ``KUBERNETES`` asks for another release at the same time.
     """
     if given := environ.get(VARIABLE):
+        if release := environ.get(module.VARIABLE):
+            raise AssetsError(
+                f"{VARIABLE}={given} and {module.VARIABLE}={release} both say which control plane"
+                f" to take. Unset one of them."
+            )
         directory = Path(given).absolute()
         if missing := [
             name
@@ -35,7 +41,7 @@ def located(environ: Mapping[str, str] = os.environ) -> Path | None:
         ]:
             raise AssetsError(
                 f"{VARIABLE}={given} has no executable {', '.join(missing)}. Put it there, or unset"
-                f" {VARIABLE} to have Kubernetes {build.kubernetes_version()} built once instead."
+                f" {VARIABLE} to have Kubernetes {module.pinned()} built once instead."
             )
         return directory
     built = build.destination(environ)

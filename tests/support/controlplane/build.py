@@ -6,14 +6,13 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.controlplane import toolchain
+from tests.support.controlplane import module, toolchain
 from tests.support.controlplane.errors import AssetsError
 
 if TYPE_CHECKING:
@@ -58,27 +57,23 @@ NODE = Program(
 _VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 
 
-def kubernetes_version(program: Program = CONTROL_PLANE) -> str:
-    """Return the pinned release, as in ``v1.36.3``."""
-    go_mod = program.source / "go.mod"
-    found = re.search(r"\n\tk8s\.io/kubernetes (v\S+)\n", go_mod.read_text())
-    if found is None:
-        raise AssetsError(f"{go_mod} requires no k8s.io/kubernetes")
-    return found[1]
-
-
 def cache(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the directory, outside the tree, of what is made once for the tests."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cnat"
 
 
 def destination(environ: Mapping[str, str] = os.environ, program: Program = CONTROL_PLANE) -> Path:
-    """Return where the executables of exactly these sources are, or will be once built."""
-    version = kubernetes_version(program)
-    digest = hashlib.sha256(repr(_flags(version)).encode())
-    for name in ("go.mod", "go.sum", "main.go"):
+    """Return where the executables of exactly these sources are, or will be once built.
+
+    Raises:
+        AssetsError: ``KUBERNETES`` is no release.
+    """
+    release = module.chosen(environ)
+    digest = hashlib.sha256(repr(_flags(release)).encode())
+    # What go.mod has for another release follows from its version.
+    for name in module.FILES if release == module.pinned() else ("main.go",):
         digest.update((program.source / name).read_bytes())
-    return cache(environ) / f"{program.name}-{version}-{digest.hexdigest()[:12]}"
+    return cache(environ) / f"{program.name}-{release}-{digest.hexdigest()[:12]}"
 
 
 def built(
@@ -92,17 +87,17 @@ def built(
     Builders that meet (two test runs at once) take turns, and the second finds the work done.
 
     Raises:
-        AssetsError: No usable Go toolchain, or the compiler failed.
+        AssetsError: ``KUBERNETES`` is no release, no usable Go toolchain, or the compiler failed.
     """
+    release = module.chosen(environ)
     target = destination(environ, program)
     target.parent.mkdir(parents=True, exist_ok=True)
     with locked(target.with_name(target.name + ".lock")):
         if target.is_dir():
             return target
         announce(
-            f"Building {', '.join(program.commands)} of Kubernetes"
-            f" {kubernetes_version(program)} for the tests, once: {program.effort}."
-            f" It will be in {target}"
+            f"Building {', '.join(program.commands)} of Kubernetes {release} for the tests, once:"
+            f" {program.effort}. It will be in {target}"
         )
         # Beside the target, so that the rename which makes it appear whole stays on one disk.
         # What a killed builder left there is removed: the lock says that nobody works on it.
@@ -111,7 +106,7 @@ def built(
         try:
             finished = scratch / "finished"
             finished.mkdir(parents=True)
-            _compile(finished / program.name, program, scratch, environ)
+            _compile(release, program, finished / program.name, scratch, environ)
             for command in program.commands:
                 (finished / command).symlink_to(program.name)
             finished.rename(target)
@@ -120,10 +115,10 @@ def built(
     return target
 
 
-def _flags(version: str) -> tuple[str, ...]:
-    major, minor, _ = version.removeprefix("v").split(".")
+def _flags(release: str) -> tuple[str, ...]:
+    major, minor, _ = release.removeprefix("v").split(".")
     stamp = {
-        "gitVersion": version,
+        "gitVersion": release,
         "gitMajor": major,
         "gitMinor": minor,
         "gitCommit": "unknown",  # a module does not say, and its default breaks user agents
@@ -144,20 +139,21 @@ def _flags(version: str) -> tuple[str, ...]:
     )
 
 
-def _compile(executable: Path, program: Program, scratch: Path, environ: Mapping[str, str]) -> None:
+def _compile(
+    release: str, program: Program, executable: Path, scratch: Path, environ: Mapping[str, str]
+) -> None:
     go = toolchain.go(program.source, scratch, environ)
+    source = program.source
+    if release != module.pinned():
+        source = scratch / "go"
+        shutil.copytree(program.source, source)
+        module.write(release, source, go)
     temporary = scratch / "tmp"  # not /tmp, which may be a small one in memory
     temporary.mkdir()
     # People work on the machine meanwhile; it has to be usable.
     result = subprocess.run(
-        [
-            str(go.executable),
-            "build",
-            *_flags(kubernetes_version(program)),
-            f"-o={executable}",
-            ".",
-        ],
-        cwd=program.source,
+        [str(go.executable), "build", *_flags(release), f"-o={executable}", "."],
+        cwd=source,
         env={**go.environ, "CGO_ENABLED": "0", "GOTMPDIR": str(temporary)},
         preexec_fn=lambda: os.nice(10),
         capture_output=True,
@@ -167,7 +163,7 @@ def _compile(executable: Path, program: Program, scratch: Path, environ: Mapping
     if result.returncode:
         tail = "\n".join(result.stderr.splitlines()[-20:])
         raise AssetsError(
-            f"{go.executable} build of {', '.join(program.commands)} failed in {program.source}:\n"
+            f"{go.executable} build of {', '.join(program.commands)} failed in {source}:\n"
             f"{tail}\nMend that, or {program.otherwise}."
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -49,6 +50,11 @@ class ControlPlane:
     log_dir: Path
     audit_log: Path
     processes: Processes
+
+    @property
+    def minor(self) -> int:
+        """The API server's minor release: 36 of Kubernetes 1.36."""
+        return int(json.loads(self.kubectl("get", "--raw=/version").stdout)["minor"])
 
     def kubectl(
         self,

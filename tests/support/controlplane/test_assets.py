@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.controlplane import assets, build
+from tests.support.controlplane import assets, build, module
 from tests.support.controlplane.errors import AssetsError
 
 if TYPE_CHECKING:
@@ -79,3 +79,15 @@ def test_with_no_go_that_is_new_enough_and_no_pypi_the_error_says_what_to_instal
 
     with pytest.raises(AssetsError, match=r"no Go 1\.26 on PATH[^$]*Install Go"):
         assets.provided(environ)
+
+
+def test_two_answers_to_which_control_plane_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AssetsError, match="Unset one of them"):
+        assets.located({"KUBEBUILDER_ASSETS": str(tmp_path), "KUBERNETES": "v1.34.4"})
+
+
+def test_another_release_has_its_own_place_in_the_cache(tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    other = build.destination({**cache, "KUBERNETES": "v1.34.4"})
+    assert other.name.startswith("controlplane-v1.34.4-")
+    assert build.destination(cache).name.startswith(f"controlplane-{module.pinned()}-")

