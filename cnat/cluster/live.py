@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
+from cnat.cluster.pages import pages
 from cnat.cluster.protocol import NotInstalled, Rejected
 from cnat.cluster.server_clock import ServerClock
 from cnat.cluster.transport import Transport
@@ -15,14 +16,13 @@ from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
 
-# Seconds that a page of a list may take: on a busy API server it takes long.
-_LIST_TIMEOUT = 30.0
 # The lists may take this part of the pass's time. What is left is for what they have shown so far,
 # or a pass on a slow API server would come to nothing each time.
 _LISTING = 0.75
 
 _ATS = f"/apis/{api.GROUP}/{api.VERSION}"
 _CRD = f"ats.{api.GROUP}"
+_CRD_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{_CRD}"
 _EVENTS = "/apis/events.k8s.io/v1"
 
 
@@ -34,7 +34,7 @@ class LiveCluster:
         deadline: nothing is sent, and no retry waited for, beyond it.
         namespace: only this one; None for all.
         selector: label selector for the Ats, in kubectl's syntax.
-        page_size: objects a list page.
+        page_size: objects a list page at most.
         dry_run: send every write with `dryRun=All`.
         now: the time to plan for; by default the API server's.
     """
@@ -54,7 +54,7 @@ class LiveCluster:
         self._now = now or self.clock.now
         self._transport = Transport(connection, deadline, self.clock)
         self._request = self._transport.request
-        self._list = Transport(connection, deadline.part(_LISTING), self.clock).request
+        self._lists = Transport(connection, deadline.part(_LISTING), self.clock)
         self._scope = f"/namespaces/{quote(namespace)}" if namespace else ""
         self._selector = selector
         self._page_size = page_size
@@ -66,7 +66,7 @@ class LiveCluster:
     def pods(self) -> Iterator[list[Manifest]]:
         path = f"/api/v1{self._scope}/pods"
         try:
-            yield from self._pages(path, api.POD_SELECTOR)
+            yield from pages(self._lists, path, api.POD_SELECTOR, self._page_size)
         except Rejected as error:
             if error.code != 404:
                 raise
@@ -74,7 +74,8 @@ class LiveCluster:
 
     def ats(self) -> Iterator[list[Manifest]]:
         try:
-            yield from self._pages(f"{_ATS}{self._scope}/ats", self._selector)
+            path = f"{_ATS}{self._scope}/ats"
+            yield from pages(self._lists, path, self._selector, self._page_size)
         except Rejected as error:
             if error.code != 404 or not self._lacks_crd():
                 raise
@@ -89,7 +90,7 @@ class LiveCluster:
         Of an API server that only doesn't serve Ats yet, and where we may not look, that is no.
         """
         try:
-            self._list("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{_CRD}")
+            self._lists.request("GET", _CRD_PATH)
         except Rejected as error:
             return error.code == 404 and f'"{_CRD}" not found' in error.message
         return False
@@ -140,34 +141,6 @@ class LiveCluster:
     def create_event(self, event: Manifest) -> None:
         path = f"{_EVENTS}/namespaces/{event['metadata']['namespace']}/events"
         self._write("POST", path, event)
-
-    def _pages(self, path: str, selector: str | None) -> Iterator[list[Manifest]]:
-        """All objects under `path`, `limit` at a time.
-
-        When the continue token has expired (410), the answer brings another that goes on from
-        the same key at a later state (API concepts, "Retrieving large results sets in chunks").
-        That suits both lists: what exists throughout is in them.
-        """
-        query: dict[str, str | int] = {"limit": self._page_size}
-        if selector:
-            query["labelSelector"] = selector
-        while True:
-            try:
-                page = self._list("GET", f"{path}?{urlencode(query)}", timeout=_LIST_TIMEOUT)
-            except Rejected as error:
-                if error.code != 410 or not error.continuation:
-                    raise
-                query["continue"] = error.continuation
-                continue
-            items, metadata = page.get("items") or [], page.get("metadata")
-            if not isinstance(items, list) or not isinstance(metadata, dict):
-                raise self._transport.no_api_server(f"its answer to GET {path} is no list")
-            yield items
-            items.clear()  # The next page goes where this one was: one at a time is in memory.
-            token = metadata.get("continue")
-            if not token:
-                return
-            query["continue"] = token
 
     def _write(
         self, method: str, path: str, body: Manifest, content_type: str = "application/json"

@@ -83,7 +83,10 @@ class Source(Protocol):
         """The time by the clock that counts for these objects, aware, in UTC."""
 
     def pods(self) -> Iterator[list[Manifest]]:
-        """The Pods with our label, page by page. All requests raise ClusterError."""
+        """The Pods with our label, page by page. All requests raise ClusterError.
+
+        A page is the caller's to keep. One who doesn't has one page in memory at a time.
+        """
 
     def ats(self) -> Iterator[list[Manifest]]:
         """The Ats, page by page. Raises NotInstalled where there can be none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import tenacity
 import urllib3
@@ -12,7 +12,7 @@ import urllib3
 from cnat.cluster import boot_clock
 from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import OutOfTime, Rejected, Unanswered, Unreachable
+from cnat.cluster.protocol import ClusterError, OutOfTime, Rejected, Unanswered, Unreachable
 from cnat.cluster.server_clock import ServerClock
 from cnat.core.fields import Manifest
 
@@ -29,8 +29,19 @@ _ATTEMPTS = 5
 _CHUNK = 1 << 18
 
 
+class TooLarge(ClusterError):
+    """The answer has more bytes than were allowed it."""
+
+
 class _TimedOut(Unreachable):
     """Sent, and not answered in time."""
+
+
+class _Answer(NamedTuple):
+    """A document, and in how many bytes it came."""
+
+    document: Manifest
+    size: int
 
 
 class Transport:
@@ -74,10 +85,27 @@ class Transport:
             Unreachable: there was no answer to several tries.
             OutOfTime: the deadline didn't leave time for (all) tries.
         """
-        document: Manifest = self._retrying(
-            self._send, method, path, body, content_type, self._deadline, timeout
+        answer: _Answer = self._retrying(
+            self._send, method, path, body, content_type, None, self._deadline, timeout
         )
-        return document
+        return answer.document
+
+    def read(self, path: str, timeout: float, at_most: int | None) -> tuple[Manifest, int]:
+        """GET what may be large. Answers it, and in how many bytes it came.
+
+        Args:
+            path: with the query.
+            timeout: seconds until it counts as unanswered and is tried again.
+            at_most: bytes.
+
+        Raises:
+            TooLarge: it has more bytes than that.
+            Rejected, Unreachable, OutOfTime: as for `request`.
+        """
+        answer: _Answer = self._retrying(
+            self._send, "GET", path, None, "application/json", at_most, self._deadline, timeout
+        )
+        return answer
 
     def create(self, path: str, body: Manifest) -> Manifest:
         """Create an object that admission may take long over, and decode the answer.
@@ -94,8 +122,8 @@ class Transport:
         in_full = self._deadline.remaining >= CREATE_SECONDS
         within = self._deadline.at_most(CREATE_SECONDS)
         try:
-            document: Manifest = self._retrying(
-                self._send, "POST", path, body, "application/json", within, ADMISSION_SECONDS
+            answer: _Answer = self._retrying(
+                self._send, "POST", path, body, "application/json", None, within, ADMISSION_SECONDS
             )
         except OutOfTime as error:
             if in_full and isinstance(error.__cause__, _TimedOut):
@@ -105,7 +133,7 @@ class Transport:
                     "failurePolicy; it is tried again with each pass"
                 ) from error
             raise
-        return document
+        return answer.document
 
     def _send(
         self,
@@ -113,9 +141,10 @@ class Transport:
         path: str,
         body: Manifest | None,
         content_type: str,
+        at_most: int | None,
         deadline: Deadline,
         timeout: float,
-    ) -> Manifest:
+    ) -> _Answer:
         remaining = deadline.remaining
         if not remaining:
             raise OutOfTime("the pass had to end before this request")
@@ -134,7 +163,7 @@ class Transport:
                 timeout=urllib3.Timeout(total=timeout),
                 preload_content=False,
             )
-            content = self._read(answer, until)
+            content = self._read(answer, at_most, until)
         except urllib3.exceptions.ReadTimeoutError as error:
             raise _TimedOut(f"cannot reach {self._connection.host}: {_cause(error)}") from error
         except urllib3.exceptions.HTTPError as error:
@@ -148,21 +177,26 @@ class Transport:
             raise _rejection(answer, document if isinstance(document, dict) else {}, content)
         if not isinstance(document, dict):
             raise self.no_api_server(f"its answer to {method} {path} is no JSON object")
-        return document
+        return _Answer(document, len(content))
 
     def no_api_server(self, why: str) -> Unreachable:
         """The error for what answers, but not as the Kubernetes API does."""
         return Unreachable(f"{self._connection.host} is no Kubernetes API server: {why}")
 
-    def _read(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
+    def _read(
+        self, response: urllib3.BaseHTTPResponse, at_most: int | None, until: float
+    ) -> bytearray:
         """The body. urllib3's own time-out is for each piece that arrives, however small."""
-        pieces = []
+        body = bytearray()
         while piece := response.read1(_CHUNK):
-            pieces.append(piece)
+            body += piece
+            if at_most is not None and len(body) > at_most:
+                response.close()
+                raise TooLarge(f"the answer has more than {at_most} bytes")
             if boot_clock.now() > until:
                 response.close()
                 raise _TimedOut(f"{self._connection.host} answers too slowly")
-        return b"".join(pieces)
+        return body
 
 
 def _give_up(state: tenacity.RetryCallState) -> bool:
@@ -179,7 +213,7 @@ def _given_up(state: tenacity.RetryCallState) -> NoReturn:
     raise error
 
 
-def _rejection(answer: Any, document: Manifest, content: bytes) -> Rejected:
+def _rejection(answer: Any, document: Manifest, content: bytearray) -> Rejected:
     metadata = document.get("metadata")
     continuation = metadata.get("continue", "") if isinstance(metadata, dict) else ""
     try:

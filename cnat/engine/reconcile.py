@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
@@ -81,20 +82,19 @@ def reconcile(
     pods = _list_pods(cluster, settings.shard)
     results = workers.results
     try:
-        for page in cluster.ats():
-            for at in map(At.of, page):
-                if at.uid in settings.shard:
-                    results.ats += 1
-                    its_pods = pods.pop((at.namespace, at.uid), ())
-                    # One that lost its owner is not ours to touch while the At is there.
-                    owned = tuple(pod for pod in its_pods if pod.at_uid)
-                    seen = Seen(
-                        at,
-                        owned,
-                        asks_server=settings.asks_server,
-                        default_starting_deadline=settings.default_starting_deadline,
-                    )
-                    workers.add(Task(seen, read_at))
+        for at in map(At.of, chain.from_iterable(cluster.ats())):
+            if at.uid in settings.shard:
+                results.ats += 1
+                its_pods = pods.pop((at.namespace, at.uid), ())
+                # One that lost its owner is not ours to touch while the At is there.
+                owned = tuple(pod for pod in its_pods if pod.at_uid)
+                seen = Seen(
+                    at,
+                    owned,
+                    asks_server=settings.asks_server,
+                    default_starting_deadline=settings.default_starting_deadline,
+                )
+                workers.add(Task(seen, read_at))
     except NotInstalled as error:  # There is no At, as if an empty list had said so.
         workers.fail_list(error)
     except ClusterError as error:
@@ -113,10 +113,9 @@ def reconcile(
 def _list_pods(cluster: Cluster, shard: Shard) -> dict[_Owner, tuple[Pod, ...]]:
     """The Pods that an At owns, or owned until somebody took the owner away, by that At."""
     pods: dict[_Owner, tuple[Pod, ...]] = {}
-    for page in cluster.pods():
-        for pod in map(Pod.of, page):
-            uid = pod.at_uid or pod.orphan_of
-            if uid and uid in shard:
-                owner = pod.namespace, uid
-                pods[owner] = (*pods.get(owner, ()), pod)
+    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):
+        uid = pod.at_uid or pod.orphan_of
+        if uid and uid in shard:
+            owner = pod.namespace, uid
+            pods[owner] = (*pods.get(owner, ()), pod)
     return pods

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cnat.cluster import live, transport
+from cnat.cluster import transport
 from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.live import LiveCluster
@@ -390,7 +390,7 @@ def test_what_a_webhook_says_is_not_asked_again_whatever_its_code(code: int, mes
 def test_an_answer_that_comes_in_drops_is_not_waited_for_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "_LIST_TIMEOUT", 0.05)
+    monkeypatch.setattr("cnat.cluster.pages._TIMEOUT", 0.05)
     drops = Answer("[" + " " * 1000 + "]", drop=lambda: time.sleep(0.01))
     with (
         live_on(FakeServer(*[drops] * 5)) as cluster,

@@ -1,0 +1,62 @@
+"""Lists, page by page, in pages that fit into memory whatever their objects weigh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+from cnat.cluster.protocol import Rejected
+from cnat.cluster.transport import TooLarge, Transport
+from cnat.core.fields import Manifest
+
+# An object weighs from 1 KB to what etcd takes, 1.5 MB. So the first page is small, each further
+# one has as many as make the size aimed at, and one that comes out larger than is borne, since all
+# were small until there, is asked for again in smaller ones. As objects it takes some five times
+# its bytes.
+_FIRST = 20
+_AIM_BYTES = 2 << 20
+_MOST_BYTES = 8 << 20
+_SMALLER = 8
+# Seconds that a page may take: on a busy API server it takes long.
+_TIMEOUT = 30.0
+
+
+def pages(
+    transport: Transport, path: str, selector: str | None, most: int
+) -> Iterator[list[Manifest]]:
+    """All objects under `path`, at most `most` at a time. One page at a time is in memory, but for
+    what is kept of it by whom it was given to.
+
+    When the continue token has expired (410), the answer brings another that goes on from the same
+    key at a later state (API concepts, "Retrieving large results sets in chunks"). That suits all
+    of our lists: what exists throughout is in them.
+
+    Raises:
+        ClusterError: a page can't be had, or what answers is no list.
+    """
+    query: dict[str, str | int] = {"labelSelector": selector} if selector else {}
+    limit = min(_FIRST, most)
+    while True:
+        target = f"{path}?{urlencode({**query, 'limit': limit})}"
+        try:
+            page, size = transport.read(target, _TIMEOUT, _MOST_BYTES if limit > 1 else None)
+        except TooLarge:
+            limit = max(1, limit // _SMALLER)
+            continue
+        except Rejected as error:
+            if error.code != 410 or not error.continuation:
+                raise
+            query["continue"] = error.continuation
+            continue
+        items, metadata = page.get("items") or [], page.get("metadata")
+        if not isinstance(items, list) or not isinstance(metadata, dict):
+            raise transport.no_api_server(f"its answer to GET {path} is no list")
+        if items:
+            limit = min(most, max(1, len(items) * _AIM_BYTES // size))
+        del page
+        yield items
+        del items
+        token = metadata.get("continue")
+        if not token:
+            return
+        query["continue"] = token
