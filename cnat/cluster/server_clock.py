@@ -2,7 +2,11 @@
 
 A Date header is the server's time cut to the second, made somewhere between the request and its
 answer. Each one bounds how far the server's clock is from ours; all of them together bound it
-well. While our own clock is within those bounds it is used, since it ticks finer.
+well. While our own clock is within those bounds it is used, since it ticks finer. Ours is what it
+was when the pass began, carried on by the boot-time clock: whoever sets it meanwhile moves nothing.
+
+Where several API servers stand behind one address and their clocks differ, the one that is behind
+counts: by none of them does a run start early. The same goes for one whose clock is set meanwhile.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+
+from cnat.cluster import boot_clock
 
 # How far behind the server's the local clock may be before it is no longer used. Ahead of it,
 # it is never used as soon as that is proved: that is the side on which runs would start early.
@@ -29,17 +35,22 @@ class ServerClock:
     """
 
     def __init__(self) -> None:
+        self._anchor = time.time() - boot_clock.now()
         self._lock = threading.Lock()
         self._low = -math.inf  # Bounds, in seconds, on (server's time - local time).
         self._high = math.inf
         self._warned = False
 
+    def local(self) -> float:
+        """POSIX seconds by the clock of this machine, as it stood when the pass began."""
+        return boot_clock.now() + self._anchor
+
     def observe(self, date: str | None, sent: float, received: float) -> None:
-        """Learn from one answer.
+        """Learn from one answer of the API server.
 
         Args:
             date: its Date header (RFC 9110, 6.6.1); None or nonsense teaches nothing.
-            sent, received: local `time.time()` around the request, in seconds.
+            sent, received: `local()` around the request.
         """
         try:
             server = _posix(date or "")
@@ -47,9 +58,12 @@ class ServerClock:
             return
         low, high = server - received, server + 1.0 - sent
         with self._lock:
-            self._low, self._high = max(self._low, low), min(self._high, high)
-            if self._low > self._high:  # A clock was set meanwhile: only the newest answer counts.
+            if low > self._high:  # Another server, whose clock is ahead of one heard before.
+                return
+            if high < self._low:  # One whose clock is behind.
                 self._low, self._high = low, high
+            else:
+                self._low, self._high = max(self._low, low), min(self._high, high)
             if not self.skew or self._warned:
                 return
             self._warned = True
@@ -75,7 +89,7 @@ class ServerClock:
         return 0.0
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time() + self.offset, UTC)
+        return datetime.fromtimestamp(self.local() + self.offset, UTC)
 
 
 @lru_cache(maxsize=1)

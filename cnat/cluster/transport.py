@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any, NamedTuple, NoReturn
 
 import tenacity
@@ -152,7 +151,7 @@ class Transport:
         headers = self._connection.headers()
         headers["Accept"] = "application/json"
         headers["Content-Type"] = content_type
-        sent = time.time()
+        sent = self._clock.local()
         until = boot_clock.now() + timeout
         try:
             answer = self._connection.pool.urlopen(
@@ -168,14 +167,15 @@ class Transport:
             raise _TimedOut(f"cannot reach {self._connection.host}: {_cause(error)}") from error
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"cannot reach {self._connection.host}: {_cause(error)}") from error
-        self._clock.observe(answer.headers.get("Date"), sent, time.time())
-        try:
-            document = json.loads(content)
-        except ValueError:
-            document = None
-        if answer.status >= 300:
-            raise _rejection(answer, document if isinstance(document, dict) else {}, content)
-        if not isinstance(document, dict):
+        received = self._clock.local()
+        document = _decoded(content)
+        refused = answer.status >= 300
+        # Not a load balancer's 502, which has a time of its own.
+        if document is not None and (not refused or document.get("kind") == "Status"):
+            self._clock.observe(answer.headers.get("Date"), sent, received)
+        if refused:
+            raise _rejection(answer, document or {}, content)
+        if document is None:
             raise self.no_api_server(f"its answer to {method} {path} is no JSON object")
         return _Answer(document, len(content))
 
@@ -211,6 +211,15 @@ def _given_up(state: tenacity.RetryCallState) -> NoReturn:
     if state.attempt_number < _ATTEMPTS:
         raise OutOfTime(f"the pass ran out of time: {error}") from error
     raise error
+
+
+def _decoded(content: bytearray) -> Manifest | None:
+    """The JSON object that it is; None for anything else."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _rejection(answer: Any, document: Manifest, content: bytearray) -> Rejected:

@@ -157,6 +157,22 @@ def test_the_time_is_the_servers() -> None:
         assert cluster.now().date() == INSTANT.date()
 
 
+@pytest.mark.parametrize("body", ["<html>Bad Gateway", '{"error": "no backend"}'])
+def test_the_time_of_a_load_balancer_does_not_count(body: str) -> None:
+    date = {"Date": "Sun, 21 May 2023 02:00:00 GMT"}
+    with live_on(FakeServer(Answer(body, 502, date), EMPTY)) as cluster:
+        list(cluster.ats())
+        assert cluster.now().date() != INSTANT.date()
+
+
+def test_the_time_of_a_refusal_counts() -> None:
+    date = {"Date": "Sun, 21 May 2023 02:00:00 GMT"}
+    refusal = Answer(status(503, "ServiceUnavailable").body, 503, date)
+    with live_on(FakeServer(refusal, EMPTY)) as cluster:
+        list(cluster.ats())
+        assert cluster.now().date() == INSTANT.date()
+
+
 def test_the_time_may_be_given() -> None:
     answer = Answer(EMPTY.body, headers={"Date": "Sun, 21 May 2000 02:00:00 GMT"})
     with live_on(FakeServer(answer), now=lambda: INSTANT) as cluster:

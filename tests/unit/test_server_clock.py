@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 
 import pytest
@@ -77,11 +77,24 @@ def test_more_answers_tell_the_time_better() -> None:
     assert -60.4 <= clock.offset <= -60.0
 
 
-def test_after_a_clock_was_set_only_the_newest_answer_counts() -> None:
+@pytest.mark.parametrize("ahead", [0, 1], ids=["is-heard-first", "is-heard-last"])
+def test_of_several_servers_the_one_that_is_behind_counts(ahead: int) -> None:
     clock = ServerClock()
-    clock.observe(date(ZERO), ZERO + 60.0, ZERO + 60.0)
-    clock.observe(date(ZERO + 1.0), ZERO + 1.5, ZERO + 1.5)
-    assert (clock.offset, clock.skew) == (0.0, 0.0)
+    answers = [(date(ZERO), ZERO + 60.0), (date(ZERO + 60.0), ZERO + 60.5)]
+    for header, local in (answers[ahead], answers[1 - ahead]):
+        clock.observe(header, local, local)
+    assert clock.offset == pytest.approx(-60.0)
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0], ids=["forward", "back"])
+def test_whoever_sets_the_local_clock_during_a_pass_moves_nothing(
+    step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ServerClock()
+    clock.observe(date(clock.local()), clock.local(), clock.local())
+    before, true_time = clock.now(), time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + step)
+    assert before <= clock.now() < before + timedelta(seconds=abs(step) / 2)
 
 
 @given(
