@@ -182,10 +182,10 @@ MUTANTS = [
         "I4 Pods before Ats",
         "Ats are listed first",
         "engine/reconcile",
-        "    for page in cluster.pods():\n",
+        "    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):\n",
         "    pages = [list(page) for page in cluster.ats()]\n"
         "    cluster.ats = lambda: iter(pages)  # type: ignore[method-assign]\n"
-        "    for page in cluster.pods():\n",
+        "    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):\n",
         f"{_ONCE}/test_interleavings.py"
         "::test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held",
     ),

@@ -49,6 +49,12 @@ def test_the_metrics_are_of_ats() -> None:
     }
 
 
+def test_a_start_within_the_second_of_its_instant_is_not_early() -> None:
+    """A Pod's creationTimestamp is cut to the second."""
+    assert EXPRESSIONS["cnat_at:start_lateness:seconds"].endswith(", 0)")
+    assert EXPRESSIONS["cnat_at:start_lateness:seconds"].startswith("clamp_min(")
+
+
 def test_every_phase_is_told() -> None:
     phase = METRICS["phase"]["stateSet"]
     assert set(phase["list"]) == api.PHASES

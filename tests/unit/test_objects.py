@@ -219,6 +219,13 @@ def test_our_finalizer_is_found_among_others() -> None:
     assert not pod_of(at(), metadata={"finalizers": None}).has_finalizer
 
 
+def test_a_termination_message_comes_without_the_newline_that_echo_left() -> None:
+    ended = {"terminated": {"exitCode": 1, "message": "no such file\n"}}
+    its_pod = pod_of(at(), status={"containerStatuses": [{"name": "shell", "state": ended}]})
+    (container,) = its_pod.containers
+    assert container.ended == Ended(1, "", "no such file")
+
+
 def test_init_containers_come_before_containers_and_sidecars_last() -> None:
     exited = {"state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
     status = {

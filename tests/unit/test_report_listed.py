@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from cnat.cli.report import listed
+from cnat.cli.report import listed, words
 from cnat.cli.report.model import Kind, Row
 from cnat.core.objects import At
+from cnat.core.record import Run
 from cnat.core.schedule import rfc3339
 from tests.support.factories import DUE, INSTANT, at
 
@@ -57,6 +58,12 @@ REJECTED = status("Pending", reason="PreflightRejected", message="no quota")
 def test_an_at_stands_as_its_spec_and_status_say(one: At, hours: int, kind: Kind, why: str) -> None:
     found = row(one, hours)
     assert (found.kind, found.why, found.due) == (kind, why, INSTANT)
+
+
+def test_a_start_within_the_second_of_its_instant_is_not_early() -> None:
+    """A Pod's creationTimestamp is cut to the second."""
+    run = Run(INSTANT + timedelta(seconds=0.5), "Running", start=INSTANT)
+    assert words.late(run) == "0s"
 
 
 def test_a_refusal_of_an_earlier_spec_says_nothing_about_this_one() -> None:
