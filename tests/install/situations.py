@@ -23,6 +23,7 @@ _APPLIED = {
     "not starting": at("not-starting"),
     "succeeded": at("succeeded"),
     "failed": at("failed"),
+    "retrying": at("retrying", retryPolicy="Failed"),
     "missed": at("missed", startingDeadlineSeconds=0),
     "lost": at("lost"),
     "edited": at("edited", schedule=FUTURE),
@@ -38,6 +39,7 @@ def arise(sandbox: RealSandbox) -> dict[str, Manifest]:
     sandbox.reconcile()
     sandbox.set_pod_status(_pod(sandbox, "succeeded"), SUCCEEDED)
     sandbox.set_pod_status(_pod(sandbox, "failed"), FAILED)
+    sandbox.set_pod_status(_pod(sandbox, "retrying"), FAILED)
     stuck = {"containerStatuses": [waiting("ImagePullBackOff", "no such image")]}
     sandbox.set_pod_status(_pod(sandbox, "not-starting"), {"phase": "Pending", **stuck})
     sandbox.edit_pod(_pod(sandbox, "lost"), {"finalizers": None})

@@ -28,6 +28,7 @@ VERDICTS: dict[str, tuple[str, tuple[str, str] | None]] = {
     "not starting": ("Current", ("Healthy", "Running: container 'shell' cannot start: ImagePull")),
     "succeeded": ("Current", ("Healthy", "Succeeded: Pod succeeded-")),
     "failed": ("Current", ("Healthy", "Failed: container 'shell' exited with 3")),
+    "retrying": ("Current", ("Healthy", "Running: ")),
     "missed": ("Current", ("Healthy", "Missed: not started within 0 s of ")),
     "lost": ("Current", ("Healthy", "Failed: Pod lost-")),
     "edited": ("InProgress", ("Progressing", "not seen yet: cnat looks once a minute")),

@@ -113,6 +113,7 @@ def test_what_has_not_started_and_what_runs_differ_by_their_reason(
     phases = {ats[situation]["status"]["phase"] for situation in ("not starting", "running")}
     assert phases == set(re.findall(r'phase="(\w+)"', EXPRESSIONS["CnatAtNotStarting"]))
     assert reason_of(ats["not starting"]) not in {"", *started.split("|")}
+    assert api.RETRYING in started.split("|")
     assert reason_of(ats["running"]) == "NotScheduled"
 
 
