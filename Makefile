@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint pytest exhaustive e2e releases mutants bench controlplane schemas pin lock bounds lowest newest clean
+.PHONY: help demo test lint pytest exhaustive e2e releases mutants bench gitops controlplane schemas pin lock bounds lowest newest clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ mutants: .venv/.ready ## Break each line that the promise hangs on, and see a te
 bench: .venv/.ready ## Speed, memory and punctuality beside the floor (half an hour; BENCH_N=100000 for more)
 	$(BIN)/python -m tests.support.controlplane --build
 	@$(BIN)/python -m tests.bench
+
+gitops: .venv/.ready ## What Flux and Argo CD themselves make of Ats, on the real control plane (minutes)
+	$(BIN)/python -m tests.support.controlplane --build
+	$(BIN)/python -m tests.gitops.build
+	$(BIN)/python -m pytest -m gitops tests/gitops
 
 controlplane: .venv/.ready ## Start a real control plane, print its KUBECONFIG, stay until Ctrl-C
 	@$(BIN)/python -m tests.support.controlplane --filename kustomize/crd/ats.cnat.programming-kubernetes.info.yaml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -36,11 +37,14 @@ VERDICTS: dict[str, tuple[str, tuple[str, str] | None]] = {
 }
 
 
-def argocd(manifest: Manifest) -> tuple[str, str]:
+HEALTH = (KUSTOMIZE / "components/argocd-health/health.lua").read_text()
+
+
+def argocd(manifest: Manifest, script: str = HEALTH) -> tuple[str, str]:
     """Health as Argo CD finds it: status and message."""
     lua = lua51.LuaRuntime()
     lua.globals().obj = lua.table_from(manifest, recursive=True)
-    health = lua.execute((KUSTOMIZE / "components/argocd-health/health.lua").read_text())
+    health = lua.execute(script)
     return health.status, health.message
 
 
@@ -56,6 +60,16 @@ def test_argo_cd_shows_how_an_at_is(ats: dict[str, Manifest], situation: str) ->
     assert expected
     status, message = argocd(ats[situation])
     assert (status, message[: len(expected[1])]) == expected
+
+
+def test_a_documented_line_of_lua_has_failed_runs_degraded(ats: dict[str, Manifest]) -> None:
+    document = (KUSTOMIZE.parent / "docs/gitops.md").read_text(encoding="utf-8")
+    (failing,) = re.findall(r"^```lua\n(.*)\n```$", document, flags=re.MULTILINE)
+    *lines, last = HEALTH.splitlines()
+    script = "\n".join([*lines, failing, last])
+    changed = {situation for situation, each in ats.items() if argocd(each, script) != argocd(each)}
+    assert changed == {"failed", "missed", "lost"}
+    assert {argocd(ats[situation], script)[0] for situation in changed} == {"Degraded"}
 
 
 def test_there_is_a_verdict_for_every_situation(ats: dict[str, Manifest]) -> None:
