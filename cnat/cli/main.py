@@ -187,6 +187,22 @@ def _rendered(report: Report, options: Options) -> str:
             from cnat.cli.report import document
 
             return document.as_yaml(report)
+        case "markdown":
+            from cnat.cli.report import markdown
+
+            return markdown.render(report)
+        case "html":
+            from cnat.cli.report import html
+
+            return html.render(report)
+        case "github":
+            from cnat.cli.report import github
+
+            return github.render(report)
+        case "junit":
+            from cnat.cli.report import junit
+
+            return junit.render(report)
         case _:
             from cnat.cli.report import text
 

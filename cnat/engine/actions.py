@@ -161,8 +161,8 @@ def _create_pod(cluster: Cluster, action: plan.CreatePod, seen: Seen) -> Done:
     due, attempt = (metadata["annotations"][key] for key in (api.SCHEDULED_TIME, api.ATTEMPT))
     detail = f"due {due}" if attempt == "1" else f"due {due}, attempt {attempt}"
     at = seen.at
-    written = Written(created.name, detail, at.instant, at.status.run)
-    return Done(_with(seen, created), written)
+    so_far = at.status.run if at.status.waits_for_attempt else None
+    return Done(_with(seen, created), Written(created.name, detail, at.instant, so_far))
 
 
 def _preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:

@@ -20,6 +20,7 @@ class Change:
     Attributes:
         instant: of the run concerned, in UTC; None where it is not known.
         run: how that stands by the At's status after the write; None where there is no such status.
+            Of a Pod that is created as another attempt: how it stood before.
     """
 
     action: str

@@ -51,11 +51,16 @@ class Problem:
     def place(self) -> Place:
         return Place(self.source, self.line, self.column)
 
+    @property
+    def told(self) -> str:
+        """`Kind namespace/name, field: reason`."""
+        what = ", ".join(filter(None, [self.name, self.field]))
+        return f"{what and f'{what}: '}{self.reason}"
+
     def __str__(self) -> str:
         """`file:line:column: Kind namespace/name, field: reason`."""
-        what = ", ".join(filter(None, [self.name, self.field]))
         severity = "warning: " if self.severity == "warning" else ""
-        return f"{self.place}: {severity}{what and f'{what}: '}{self.reason}"
+        return f"{self.place}: {severity}{self.told}"
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from cnat.cli.report.model import Kind, Report, Row
-from cnat.core.record import Run
+from cnat.core.record import PastAttempt, Run
 from cnat.engine.results import Change, Failure, Waiting
 from cnat.manifests.problem import Counts, Place, Problem
 from tests.support.factories import INSTANT
@@ -37,8 +37,18 @@ INVALID = Problem("a/typo.yaml", "unknown field", 3, 5, "At typo", "spec.imgae")
 DOUBTFUL = replace(INVALID, reason="is past", severity="warning")
 
 RAN = Run(INSTANT - HOUR, "Failed", INSTANT - HOUR + timedelta(seconds=2), INSTANT, "x", 3)
+ATTEMPT = PastAttempt("past-1", RAN.start, RAN.start, 137, "Evicted")
 EARLIER = Run(INSTANT - 30 * HOUR, "Succeeded")
-PAST = Row(Kind.PAST, "team", "past", RAN.instant, "Error: exit 3", RAN, history=(EARLIER,))
+PAST = Row(
+    Kind.PAST,
+    "team",
+    "past",
+    RAN.instant,
+    "Error: exit 3",
+    RAN,
+    attempts=(ATTEMPT,),
+    history=(EARLIER,),
+)
 OVERDUE = Row(Kind.OVERDUE, "team", "late", INSTANT - HOUR, "starts at the next pass")
 UPCOMING = Row(Kind.UPCOMING, "team", "next", INSTANT + HOUR, "")
 
@@ -70,7 +80,9 @@ def hostile() -> Report:
     """A plan in which every text is EVIL."""
     run = Run(INSTANT, "Failed", pod_name=EVIL, reason=EVIL, message=EVIL)
     change = replace(CREATE, target=EVIL, detail=EVIL)
-    row = Row(Kind.REFUSE, EVIL, EVIL, INSTANT, EVIL, run, (change,), (run,), Place(EVIL, 1, 1))
+    attempt = PastAttempt(EVIL, reason=EVIL)
+    place = Place(EVIL, 1, 1)
+    row = Row(Kind.REFUSE, EVIL, EVIL, INSTANT, EVIL, run, (change,), (attempt,), (run,), place)
     return replace(
         plan(),
         rows=[row],

@@ -70,7 +70,8 @@ def test_a_pod_whose_name_nobody_knows_has_none() -> None:
     assert "podName" not in start["run"]
 
 
-def test_a_list_has_the_earlier_runs() -> None:
+def test_a_list_has_the_earlier_pods_and_runs() -> None:
     *_, past = json.loads(as_json(reports.listing()))["rows"]
     assert past["run"]["exitCode"] == 3
+    assert past["attempts"][0]["podName"] == "past-1"
     assert past["history"] == [{"phase": "Succeeded", "scheduledTime": "2023-05-19T20:00:00Z"}]

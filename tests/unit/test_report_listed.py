@@ -78,6 +78,11 @@ def test_an_at_that_ran_and_has_another_instant_waits_for_that_and_keeps_its_his
     assert [run.phase for run in found.history] == ["Failed"]
 
 
+def test_a_run_that_goes_on_with_another_pod_has_its_earlier_ones() -> None:
+    retrying = status("Running", attempts=[{"podName": "cnrex-1", "reason": "Evicted"}])
+    assert [each.reason for each in row(at(status=retrying)).attempts] == ["Evicted"]
+
+
 @pytest.mark.parametrize(
     ("one", "why"),
     [

@@ -76,11 +76,6 @@ def test_another_pod_for_the_same_run_is_a_retry() -> None:
     assert (found.kind, found.why) == (Kind.RETRY, "evicted; goes on at 03:00")
 
 
-def test_a_pod_for_another_instant_is_a_start() -> None:
-    before = Run(INSTANT - timedelta(days=1), "Running")
-    assert row(wrote("create pod", "cnrex-2", before)).kind == Kind.START
-
-
 @pytest.mark.parametrize(
     ("late", "why"),
     [(5, "its instant has come"), (6, "overdue, so it starts at once")],

@@ -213,6 +213,21 @@ def test_a_change_tells_the_instant_of_its_run_and_how_that_stands() -> None:
     assert (created.instant, created.run) == (NOW, None)
 
 
+def test_another_attempt_tells_how_the_run_stood_before() -> None:
+    so_far = {
+        "observedGeneration": 1,
+        "phase": "Running",
+        "scheduledTime": rfc3339(INSTANT),
+        "reason": "Retrying",
+        "attempts": [{"podName": "cnrex-1"}],
+    }
+    owner = at(retryPolicy="Failed", status=so_far)
+    created = applied(FakeCluster(Objects([owner], now=NOW))).changes[0]
+    assert created.action == "create pod"
+    assert created.run is not None
+    assert created.run.reason == "Retrying"
+
+
 def test_how_the_ats_stand_at_the_end_is_counted_and_the_next_few_are_told() -> None:
     coming = [at(f"in-{hours}", schedule=rfc3339(NOW + hours * HOUR)) for hours in (4, 2, 3, 1)]
     cluster = FakeCluster(Objects([due(), at("off", suspend=True), *coming], now=NOW))

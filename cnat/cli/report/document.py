@@ -62,6 +62,7 @@ def _row(report: Report, row: Row) -> dict[str, Any]:
         "run": run or None,
     }
     if report.about == "list":
+        told["attempts"] = [each.document() for each in row.attempts]
         told["history"] = [each.document() for each in row.history]
     else:
         told["writes"] = [

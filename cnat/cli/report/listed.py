@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cnat.cli.report.model import Kind, Row
@@ -39,19 +40,15 @@ def _is_near(row: Row, now: datetime, within: timedelta | None) -> bool:
 
 def _row(at: At, now: datetime, place: Place | None) -> Row:
     kind, run, why = _standing(at, now)
-    history: tuple[Run, ...] = ()
-    if run:
-        history = tuple(each for each in _ended(at) if each.instant != run.instant)
-    return Row(
-        kind, at.namespace, at.name, run.instant if run else None, why, run, (), history, place
+    row = Row(kind, at.namespace, at.name, run.instant if run else None, why, run, place=place)
+    if run is None:
+        return row
+    record = at.status
+    return replace(
+        row,
+        attempts=record.attempts if record.run and record.run.instant == run.instant else (),
+        history=tuple(each for each in record.ended_runs if each.instant != run.instant),
     )
-
-
-def _ended(at: At) -> tuple[Run, ...]:
-    try:
-        return at.status.ended_runs
-    except ValueError:
-        return ()
 
 
 def _standing(at: At, now: datetime) -> tuple[Kind, Run | None, str]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from math import inf
 from typing import Literal
 
-from cnat.core.record import Run
+from cnat.core.record import PastAttempt, Run
 from cnat.engine.results import Change, Failure, Waiting
 from cnat.manifests.problem import Counts, Place, Problem
 
@@ -67,6 +67,7 @@ class Row:
         run: how that run stands (in a plan: as the At's status will tell it), None where nothing
             is recorded of it.
         writes: what is written for it, in that order.
+        attempts: the earlier Pods of that run, in their order; only in a list.
         history: earlier runs of the At, the newest first; only in a list.
         place: where its manifest stands, if it was read from one.
     """
@@ -78,6 +79,7 @@ class Row:
     why: str
     run: Run | None = None
     writes: tuple[Change, ...] = ()
+    attempts: tuple[PastAttempt, ...] = ()
     history: tuple[Run, ...] = ()
     place: Place | None = None
 
@@ -97,6 +99,14 @@ class Row:
     @property
     def bad(self) -> bool:
         return self.tone == "bad"
+
+    @property
+    def fails(self) -> bool:
+        """Whether it is a failure to those who count them: a test that fails, an error.
+
+        A run that is too late is not: its At has been told what to do then.
+        """
+        return self.kind in {Kind.FAIL, Kind.REFUSE} or self.phase == "Failed"
 
     @property
     def order(self) -> tuple[object, ...]:

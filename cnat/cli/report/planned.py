@@ -83,7 +83,7 @@ def _changed(changes: Sequence[Change], as_of: datetime) -> Row:
 
 def _started(created: Change, as_of: datetime) -> tuple[Kind, str]:
     before, due = created.run, created.instant
-    if before and before.phase == "Running" and before.instant == due:
+    if before:
         return Kind.RETRY, before.message or "its last Pod ended without success"
     if due and as_of - due > _OVERDUE:
         return Kind.START, "overdue, so it starts at once"

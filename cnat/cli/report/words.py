@@ -73,6 +73,13 @@ def section(report: Report, row: Row) -> str:
     return _SECTIONS.get(row.kind, "") if report.about == "list" else ""
 
 
+def word(row: Row) -> str:
+    """What happens to it, or how it stands, in a word or two."""
+    if row.kind == Kind.PAST:
+        return row.phase
+    return "cannot start" if row.kind == Kind.REFUSE else row.kind
+
+
 def when(report: Report, row: Row) -> str:
     """How far away its instant is; an At that should have started by now is late."""
     if row.due is None:
