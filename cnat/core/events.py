@@ -30,9 +30,12 @@ _ACTIONS = {
 def of_change(at: At, status: Status, now: datetime) -> dict[str, Any] | None:
     """The `events.k8s.io/v1` Event for a status written over the one that `at` has.
 
-    Its name is a hash of what it tells, so that two passes that see the same turn create one
-    Event. None where only bookkeeping moved (observedGeneration, a message), and for the steps of
-    a Pod that starts as it should.
+    Its name ends in a hash of what it tells, so that two passes that see the same turn create one
+    Event. Before that stands its place in the story: `kubectl describe` shows Events as they are
+    listed, which is by name, since it sorts by a field that events.k8s.io/v1 forbids.
+
+    None where only bookkeeping moved (observedGeneration, a message), and for the steps of a Pod
+    that starts as it should.
     """
     before, run, ready = at.status.run, status.run, status.condition("Ready")
     if run is None or ready is None or _turn(before) == _turn(run):
@@ -44,7 +47,7 @@ def of_change(at: At, status: Status, now: datetime) -> dict[str, Any] | None:
             reason, note = "Started", f"created Pod {run.pod_name}"
             if status.attempts:
                 note += f", attempt {len(status.attempts) + 1}"
-    name = at.name[:200].rstrip("-.")
+    name = f"{at.name[:200].rstrip('-.')}.{_place(at, status, run, reason)}"
     told = f"{at.uid}/{run.instant}/{reason}/{note}"
     troubled = run.phase in {"Running", "Pending"} and bool(_trouble(run))
     well = run.phase not in {"Failed", "Missed"} and (reason == "Started" or not troubled)
@@ -52,7 +55,7 @@ def of_change(at: At, status: Status, now: datetime) -> dict[str, Any] | None:
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{name}.{hashlib.sha256(told.encode()).hexdigest()[:16]}",
+            "name": f"{name}{hashlib.sha256(told.encode()).hexdigest()[:16]}",
             "namespace": at.namespace,
         },
         "eventTime": rfc3339(now.replace(microsecond=0)).replace("Z", ".000000Z"),
@@ -70,6 +73,12 @@ def of_change(at: At, status: Status, now: datetime) -> dict[str, Any] | None:
             "uid": at.uid,
         },
     }
+
+
+def _place(at: At, status: Status, run: Run, reason: str) -> str:
+    """What sorts as the turns follow each other: by spec, by Pod, then by how that gets on."""
+    turn = 3 if run.ended else 2 if reason != "Started" and run.pod_name else bool(run.pod_name)
+    return f"{at.generation:08x}{len(status.attempts):04x}{turn:x}"
 
 
 def _turn(run: Run | None) -> tuple[object, ...]:

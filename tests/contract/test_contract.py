@@ -605,6 +605,27 @@ def test_events_tell_the_story_once(sandbox: Sandbox) -> None:
     ]
 
 
+def test_kubectl_describe_tells_the_story_in_its_order(real_sandbox: RealSandbox) -> None:
+    real_sandbox.apply(at(schedule=FUTURE))
+    real_sandbox.reconcile(BEFORE)
+    real_sandbox.apply(at())
+    real_sandbox.reconcile()
+    (pod,) = real_sandbox.pods()
+    pulling = {"name": "shell", "state": {"waiting": {"reason": "ErrImagePull"}}}
+    real_sandbox.set_pod_status(
+        pod["metadata"]["name"], {"phase": "Pending", "containerStatuses": [pulling]}
+    )
+    real_sandbox.reconcile()
+    real_sandbox.set_pod_status(pod["metadata"]["name"], SUCCEEDED)
+    real_sandbox.reconcile()
+    described = real_sandbox.control_plane.kubectl(
+        "describe", "at", "cnrex", "-n", real_sandbox.namespace
+    ).stdout
+    story = described.partition("Events:")[2].splitlines()[3:]
+    reasons = [line.split()[1] for line in story if line]
+    assert reasons == ["Armed", "Started", "ImagePullBackOff", "Completed"]
+
+
 def test_nothing_of_an_at_but_its_status_is_ever_written(real_sandbox: RealSandbox) -> None:
     name = started(real_sandbox, at(ttlSecondsAfterFinished=0))
     before = real_sandbox.at("cnrex")

@@ -132,11 +132,21 @@ def test_each_turn_has_a_name_of_its_own() -> None:
     assert len(names) == len(turns)
 
 
+def test_the_names_of_events_sort_as_the_turns_follow_each_other() -> None:
+    turns = [ARMED, RUNNING, waiting("ImagePullBackOff", ""), of_pod(SUCCEEDED)]
+    names = [(events.of_change(AT, turn, NOW) or {})["metadata"]["name"] for turn in turns]
+    edited = at(metadata={"generation": 2})
+    again = events.of_change(edited, status.armed(edited, INSTANT, NOW), NOW)
+    assert again is not None
+    names.append(again["metadata"]["name"])
+    assert names == sorted(names)
+
+
 @pytest.mark.parametrize("name", ["a" * 253, "a" * 199 + "-b", "a" * 199 + ".b", "a" * 198 + ".-"])
 def test_its_name_is_valid_however_long_the_ats(name: str) -> None:
     event = events.of_change(at(name), ARMED, NOW)
     assert event is not None
-    assert re.fullmatch(r"a{198,200}\.[0-9a-f]{16}", event["metadata"]["name"])
+    assert re.fullmatch(r"a{198,200}\.[0-9a-f]{29}", event["metadata"]["name"])
 
 
 def test_a_note_is_cut_to_the_bytes_that_the_api_server_takes() -> None:
