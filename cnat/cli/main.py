@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from cnat.cli import logs
 from cnat.cli.options import PROGRAM, Options, UsageError, parse
+from cnat.cli.progress import Progress
 from cnat.cli.report import planned
 from cnat.cli.report.model import Kind, Report
+from cnat.cli.show import show
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.dry_run import DryRun
 from cnat.cluster.protocol import (
@@ -29,7 +30,7 @@ from cnat.cluster.protocol import (
     Unreachable,
 )
 from cnat.core.objects import At
-from cnat.engine.reconcile import Settings, reconcile, unreported
+from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Waiting
 
 if TYPE_CHECKING:
@@ -46,10 +47,6 @@ EXIT_CHANGES = 2
 EXIT_USAGE = 64
 EXIT_UNREACHABLE = 69
 EXIT_NOT_PERMITTED = 77
-
-# What is printed in these is read where it is printed; what else is printed is often put away, and
-# what is wrong with manifests must be seen nevertheless.
-_FOR_PEOPLE = frozenset({"text", "github"})
 
 _log = logging.getLogger(__name__)
 
@@ -98,9 +95,14 @@ def _run(options: Options) -> int:
     gc.set_threshold(_GC_THRESHOLD)
     deadline = Deadline(options.timeout)
     _end_on_signals(deadline)
-    ground = _ground(options, deadline)
-    report = _list(options, ground) if options.list else _make_pass(options, ground, deadline)
-    _show(report, options)
+    # A pass that is no dry run says what it does, line by line.
+    with Progress(sys.stderr, shown=bool(options.dry_run)) as progress:
+        ground = _ground(options, deadline, progress)
+        if options.list:
+            report = _list(options, ground, progress)
+        else:
+            report = _make_pass(options, ground, deadline, progress)
+    show(report, options)
     return _exit_code(report, options)
 
 
@@ -115,7 +117,7 @@ def _end_on_signals(deadline: Deadline) -> None:
         signal.signal(number, end)
 
 
-def _make_pass(options: Options, ground: Ground, deadline: Deadline) -> Report:
+def _make_pass(options: Options, ground: Ground, deadline: Deadline, progress: Progress) -> Report:
     settings = Settings(
         concurrency=1 if options.dry_run else options.concurrency,
         linger=options.linger,
@@ -125,7 +127,8 @@ def _make_pass(options: Options, ground: Ground, deadline: Deadline) -> Report:
         default_starting_deadline=options.default_starting_deadline,
     )
     # A dry run tells what it found in its plan.
-    tell = unreported if options.dry_run else logs.log
+    progress.begin("changes planned")
+    tell = progress.step if options.dry_run else logs.log
     results = reconcile(ground.cluster, deadline, settings, tell)
     as_of = ground.cluster.now()
     return Report(
@@ -147,12 +150,14 @@ def _make_pass(options: Options, ground: Ground, deadline: Deadline) -> Report:
     )
 
 
-def _list(options: Options, ground: Ground) -> Report:
+def _list(options: Options, ground: Ground, progress: Progress) -> Report:
     from cnat.cli.report import listed
 
-    ats = (At.of(raw) for page in ground.cluster.ats() for raw in page)
-    mine = (at for at in ats if at.uid in options.shard)
-    as_of = ground.cluster.now()
+    pages = ground.cluster.ats()
+    first = next(pages, [])
+    as_of = ground.cluster.now()  # Which an API server tells with its first answer.
+    ats = (At.of(raw) for page in chain([first], pages) for raw in page)
+    mine = progress.each((at for at in ats if at.uid in options.shard), "Ats listed")
     rows = listed.rows(mine, as_of, within=options.within, place=ground.place)
     upcoming = [row for row in rows if row.kind == Kind.UPCOMING and row.due]
     return Report(
@@ -176,80 +181,30 @@ def _exit_code(report: Report, options: Options) -> int:
     return EXIT_CONVERGED
 
 
-def _rendered(report: Report, options: Options) -> str:
-    """The report as it is asked for. Only that renderer is imported."""
-    match options.output:
-        case "json":
-            from cnat.cli.report import document
-
-            return document.as_json(report)
-        case "yaml":
-            from cnat.cli.report import document
-
-            return document.as_yaml(report)
-        case "markdown":
-            from cnat.cli.report import markdown
-
-            return markdown.render(report)
-        case "html":
-            from cnat.cli.report import html
-
-            return html.render(report)
-        case "github":
-            from cnat.cli.report import github
-
-            return github.render(report)
-        case "junit":
-            from cnat.cli.report import junit
-
-            return junit.render(report)
-        case _:
-            from cnat.cli.report import text
-
-            terminal = sys.stdout.isatty()
-            width = shutil.get_terminal_size().columns if terminal else None
-            colour = terminal and not os.environ.get("NO_COLOR")
-            return text.render(report, text.Style(width, colour, options.verbose))
-
-
-def _show(report: Report, options: Options) -> None:
-    """Print the report.
-
-    Raises:
-        ClusterError: it can't be written. A reader that has left (`| head`) has seen enough.
-    """
-    if options.output not in _FOR_PEOPLE:
-        for problem in report.problems:
-            logs.error(str(problem))
-    text = _rendered(report, options)
-    try:
-        print(text, flush=True)
-    except OSError as error:
-        # What is still in the buffer would fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise ClusterError(f"the report can't be written: {error.strerror}") from error
-
-
-def _ground(options: Options, deadline: Deadline) -> Ground:
+def _ground(options: Options, deadline: Deadline, progress: Progress) -> Ground:
     """What the options say to work on.
 
     Each kind of cluster has dependencies that are slow to import and not needed by the others.
     """
     now = (lambda: options.now or datetime.now(UTC)) if options.now else None
     if options.paths:
-        return _manifests(options, deadline, now)
+        return _manifests(options, deadline, now, progress)
     if options.local:
         return _folder(options, options.local, now)
     return Ground(_live(options, deadline, now))
 
 
-def _manifests(options: Options, deadline: Deadline, now: Callable[[], datetime] | None) -> Ground:
+def _manifests(
+    options: Options,
+    deadline: Deadline,
+    now: Callable[[], datetime] | None,
+    progress: Progress,
+) -> Ground:
     from cnat.manifests import files, gate, snapshot
     from cnat.manifests.problem import Counts
 
     counts = Counts()
-    documents = files.read_all(options.paths, counts)
+    documents = progress.each(files.read_all(options.paths, counts), "objects read")
     held, problems = _held(options, deadline, now)
     source = snapshot.Snapshot(
         documents,

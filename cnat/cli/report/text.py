@@ -11,6 +11,7 @@ from textwrap import wrap
 from cnat.cli.logs import one_line
 from cnat.cli.report import words
 from cnat.cli.report.model import Kind, Report, Row, Tone
+from cnat.cli.report.words import Column
 
 _COLOURS: dict[Tone, str] = {"good": "32", "bad": "31", "late": "33", "busy": "36", "calm": ""}
 _BOLD = "1"
@@ -87,28 +88,46 @@ class _Page:
         return [row for row in rows if id(row) not in left_out]
 
     def _table(self, rows: Sequence[Row]) -> Iterator[str]:
-        columns = [column for column in self._columns if any(column.cell(row) for row in rows)]
-        table = [[one_line(column.cell(row)) for column in columns] for row in rows]
-        titles = [column.title for column in columns]
-        widths = [max(map(len, cells)) for cells in zip(titles, *table, strict=True)]
-        used = sum(widths) + 2 * len(widths)
-        width = self._style.width
-        narrow = width is not None and width - used < _MIN_PROSE
-        if not narrow:
-            yield self._coloured(_aligned(titles, widths) + "WHY", _BOLD)
-        for row, cells in zip(rows, table, strict=True):
-            if narrow:
-                yield self._coloured("  ".join(filter(None, cells[:2])), _COLOURS[row.tone])
-                yield from self._prose(", ".join(filter(None, cells[2:])), "", _INDENT)
-                yield from self._prose(row.why, "", _INDENT)
-            else:
-                first, *more = self._wrapped(row.why, used) or [""]
-                head = self._coloured(_aligned(cells, widths), _COLOURS[row.tone])
-                yield (head + first).rstrip()
-                yield from (" " * used + line for line in more)
-            if self._style.verbose:
-                for change in row.writes:
-                    yield from self._prose(words.write(self._report, change), "", _INDENT)
+        used = [column for column in self._columns if any(column.cell(row) for row in rows)]
+        why = max(len(one_line(row.why)) for row in rows)
+        for columns in (used, [column for column in used if not column.spare]):
+            widths = [
+                max(len(column.title), *(len(one_line(column.cell(row))) for row in rows))
+                for column in columns
+            ]
+            left = sum(widths) + 2 * len(widths)
+            if self._style.width is None or self._style.width - left >= min(why, _MIN_PROSE):
+                yield from self._lines(rows, columns, widths, "WHY" if why else "")
+                return
+        for row in rows:
+            yield from self._paragraph(row, used)
+
+    def _lines(
+        self, rows: Sequence[Row], columns: Sequence[Column], widths: Sequence[int], why: str
+    ) -> Iterator[str]:
+        titles = _aligned([column.title for column in columns], widths) + why
+        yield self._coloured(titles.rstrip(), _BOLD)
+        left = sum(widths) + 2 * len(widths)
+        for row in rows:
+            cells = _aligned([one_line(column.cell(row)) for column in columns], widths)
+            first, *more = self._wrapped(row.why, left) or [""]
+            yield self._coloured(cells if first else cells.rstrip(), _COLOURS[row.tone]) + first
+            yield from (" " * left + line for line in more)
+            yield from self._writes(row)
+
+    def _paragraph(self, row: Row, columns: Sequence[Column]) -> Iterator[str]:
+        cells = [
+            column.label + one_line(column.cell(row)) for column in columns if column.cell(row)
+        ]
+        yield from self._prose("  ".join(cells[:2]), _COLOURS[row.tone])
+        yield from self._prose(", ".join(cells[2:]), "", _INDENT)
+        yield from self._prose(row.why, "", _INDENT)
+        yield from self._writes(row)
+
+    def _writes(self, row: Row) -> Iterator[str]:
+        if self._style.verbose:
+            for change in row.writes:
+                yield from self._prose(words.write(self._report, change), "", _INDENT)
 
     def _wrapped(self, text: str, used: int) -> list[str]:
         """A text in lines that fit beside what is used; it is never cut."""

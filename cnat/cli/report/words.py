@@ -44,10 +44,17 @@ _SECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table, but the last, which says why."""
+    """A column of the table, but the last, which says why.
+
+    Attributes:
+        label: what a cell needs before it where it stands without its title.
+        spare: whether the others say it too, so that it may be left out for want of room.
+    """
 
     title: str
     cell: Callable[[Row], str]
+    label: str = ""
+    spare: bool = False
 
 
 def columns(report: Report) -> list[Column]:
@@ -60,11 +67,11 @@ def columns(report: Report) -> list[Column]:
     return [
         at,
         due,
-        Column("UTC", lambda row: _utc(report, row.due)),
+        Column("UTC", lambda row: _utc(report, row.due), spare=True),
         away,
         Column("PHASE", lambda row: row.phase),
-        Column("LATE", lambda row: late(row.run)),
-        Column("TOOK", lambda row: took(row.run)),
+        Column("LATE", lambda row: late(row.run), "late by "),
+        Column("TOOK", lambda row: took(row.run), "took "),
     ]
 
 
