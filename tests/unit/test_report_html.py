@@ -88,7 +88,7 @@ def test_no_text_becomes_markup_or_a_command() -> None:
 def test_what_the_page_shows_a_screen_reader_hears_too() -> None:
     page = Page(render(reports.listing()))
     assert ("html", {"lang": "en"}) in page.elements
-    assert "up to 1h ago: 1 failed, 1 late" in page.text
+    assert "up to 1h ago: 1 failed or refused, 1 late" in page.text
 
 
 def test_ten_thousand_ats_are_a_page_that_opens_folded() -> None:
@@ -99,6 +99,12 @@ def test_ten_thousand_ats_are_a_page_that_opens_folded() -> None:
         attributes for _, attributes in page.elements if attributes.get("class") == "mark calm"
     ]
     assert len(marks) == 9  # A full column, and the legend.
+
+
+def test_what_is_late_or_failed_is_never_folded_away() -> None:
+    page = Page(render(Report("list", INSTANT, 200, [due(-1, Kind.OVERDUE)] * 200)))
+    (fold,) = [attributes for _, attributes in page.elements if attributes.get("class") == "fold"]
+    assert "open" in fold
 
 
 def test_columns_reach_as_far_as_there_are_ats_and_now_lies_between_them() -> None:

@@ -20,7 +20,7 @@ from cnat.core.schedule import rfc3339
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _TITLES = {"plan": "What a pass would do", "pass": "What a pass did", "list": "Ats by time"}
 _TONES: dict[Tone, str] = {
-    "bad": "failed",
+    "bad": "failed or refused",
     "late": "late",
     "busy": "starts or runs",
     "good": "succeeded",
@@ -127,7 +127,7 @@ def _problems(report: Report) -> Iterator[str]:
 
 def _sections(report: Report) -> Iterator[str]:
     urgent = [row for row in report.rows if row.bad or row.tone == "late"]
-    yield from _section(report, "Late or failed", urgent)
+    yield from _section(report, "Late or failed", urgent, opened=True)
     calm = [row for row in report.rows if not (row.bad or row.tone == "late")]
     for title, rows in groupby(calm, _title):
         yield from _section(report, title, list(rows))
@@ -144,12 +144,15 @@ def _title(row: Row) -> str:
     }.get(row.kind, row.kind.capitalize())
 
 
-def _section(report: Report, title: str, rows: Sequence[Row]) -> Iterator[str]:
+def _section(
+    report: Report, title: str, rows: Sequence[Row], *, opened: bool = False
+) -> Iterator[str]:
     if not rows:
         return
     heading = f"{title} ({len(rows):,})"
     if len(rows) > _OPEN:
-        yield f'<section><details class="fold"><summary><h2>{heading}</h2></summary>'
+        state = " open" if opened else ""
+        yield f'<section><details class="fold"{state}><summary><h2>{heading}</h2></summary>'
     else:
         yield f"<section><h2>{heading}</h2>"
     for row in rows:
