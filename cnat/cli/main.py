@@ -13,7 +13,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from cnat.cli import logs
+from cnat.cli import logs, verdict
 from cnat.cli.options import PROGRAM, Options, UsageError, parse
 from cnat.cli.progress import Progress
 from cnat.cli.report import planned
@@ -21,14 +21,7 @@ from cnat.cli.report.model import Kind, Report
 from cnat.cli.show import show
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.dry_run import DryRun
-from cnat.cluster.protocol import (
-    Cluster,
-    ClusterError,
-    OutOfTime,
-    Rejected,
-    Source,
-    Unreachable,
-)
+from cnat.cluster.protocol import Cluster, Source
 from cnat.core.objects import At
 from cnat.engine.reconcile import Settings, reconcile
 from cnat.engine.results import Waiting
@@ -39,14 +32,6 @@ if TYPE_CHECKING:
 # A list page is tens of thousands of Python objects without a cycle among them. At Python's own
 # threshold of 700 a quarter of the pass would be spent looking for one.
 _GC_THRESHOLD = 50_000
-
-# Codes 64 and up have the meaning that sysexits.h gives them.
-EXIT_CONVERGED = 0
-EXIT_FAILED = 1
-EXIT_CHANGES = 2
-EXIT_USAGE = 64
-EXIT_UNREACHABLE = 69
-EXIT_NOT_PERMITTED = 77
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: as in `sys.argv[1:]`, which is the default.
 
     Returns:
-        The exit code, one of the EXIT_ constants.
+        The exit code, one of the EXIT_ constants of `cnat.cli.verdict`.
     """
     try:
         options = parse(arguments)
@@ -83,10 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         text = logs.one_line(str(error))
         print(f"{PROGRAM}: {text}\nSee '{PROGRAM} --help'.", file=sys.stderr)
-        return EXIT_USAGE
+        return verdict.EXIT_USAGE
     except Exception as error:  # noqa: BLE001  A user is told, and only with -v shown the code.
         _log.debug("The pass ended here:", exc_info=error)
-        code, text = _verdict(error)
+        code, text = verdict.on(error)
         logs.error(f"{PROGRAM}: {text}")
         return code
 
@@ -175,10 +160,10 @@ def _list(options: Options, ground: Ground, progress: Progress) -> Report:
 
 def _exit_code(report: Report, options: Options) -> int:
     if report.failed:
-        return EXIT_FAILED
+        return verdict.EXIT_FAILED
     if options.detailed_exitcode and report.pending:
-        return EXIT_CHANGES
-    return EXIT_CONVERGED
+        return verdict.EXIT_CHANGES
+    return verdict.EXIT_CONVERGED
 
 
 def _ground(options: Options, deadline: Deadline, progress: Progress) -> Ground:
@@ -276,33 +261,3 @@ def _live(options: Options, deadline: Deadline, now: Callable[[], datetime] | No
         now=now,
     )
     return DryRun(cluster, now) if options.dry_run == "client" else cluster
-
-
-def _verdict(error: Exception) -> tuple[int, str]:
-    """Exit code and text for a pass that couldn't even read its lists."""
-    if not isinstance(error, ClusterError):
-        text = f"{type(error).__name__}: {error}"
-        return EXIT_FAILED, f"{text} (this is a bug; please report it with what -v shows)"
-    if isinstance(error, Rejected):
-        if error.code == 401:
-            return EXIT_NOT_PERMITTED, (
-                f"the API server does not accept the credentials ({error}); "
-                "log in again, or give another --kubeconfig or --context"
-            )
-        if error.code == 403:
-            return EXIT_NOT_PERMITTED, f"{error}; see kustomize/rbac for the permissions needed"
-        if error.code == 404:
-            return EXIT_FAILED, (
-                "the cluster does not know Ats; install the CRD: kubectl apply -k kustomize/crd "
-                "(or, if cnat was removed for good and Pods of its Ats are still held, run this "
-                "once with the right to get customresourcedefinitions)"
-            )
-        if not error.transient:
-            return EXIT_FAILED, str(error)
-    if isinstance(error, Unreachable):
-        return EXIT_UNREACHABLE, str(error)
-    if isinstance(error, Rejected):
-        return EXIT_UNREACHABLE, f"the API server can't answer: {error}; try again later"
-    if isinstance(error, OutOfTime):
-        return EXIT_UNREACHABLE, f"{error}; nothing was changed"
-    return EXIT_FAILED, str(error)

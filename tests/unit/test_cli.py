@@ -639,7 +639,10 @@ def dead(tmp_path: Path) -> Path:
 def test_a_server_that_is_not_there_is_told(run: Run, dead: Path) -> None:
     ran = run("--kubeconfig", dead, "--timeout", "5")
     assert (ran.code, ran.out) == (69, "")
-    assert re.fullmatch(r"cnat-reconcile: cannot reach http\S+: .*Connection refused\n", ran.err)
+    assert re.fullmatch(
+        r"cnat-reconcile: cannot reach http\S+: .*Connection refused; is that the cluster .*\n",
+        ran.err,
+    )
 
 
 def test_a_traceback_is_for_those_who_ask(run: Run, dead: Path) -> None:
@@ -730,12 +733,18 @@ def test_a_server_that_wants_to_be_asked_after_the_deadline_is_told(
     busy = Answer(status(429, "TooManyRequests", "slow down").body, 429, {"Retry-After": "3600"})
     ran = answered(run, tmp_path, busy)
     assert ran.code == 69
-    assert ran.err == "cnat-reconcile: the pass ran out of time: slow down; nothing was changed\n"
+    assert ran.err == (
+        "cnat-reconcile: the pass ran out of time: slow down; nothing was changed, the next pass "
+        "goes on (--timeout gives one longer)\n"
+    )
 
 
 def test_another_refusal_of_the_lists_is_told(run: Run, tmp_path: Path) -> None:
     ran = answered(run, tmp_path, status(400, "BadRequest", "unable to parse"))
-    assert (ran.code, ran.err) == (1, "cnat-reconcile: unable to parse\n")
+    assert ran.code == 1
+    assert ran.err.startswith(
+        "cnat-reconcile: the API server refuses to list Ats and Pods: unable to parse; its log"
+    )
 
 
 def test_a_bug_is_told_and_not_shown(run: Run, tmp_path: Path) -> None:
@@ -781,7 +790,8 @@ def test_a_signal_ends_the_pass_before_its_next_request(
         ran = ended(process)
     assert (ran.code, ran.out) == (69, "")
     assert ran.err == (
-        "cnat-reconcile: the pass had to end before this request; nothing was changed\n"
+        "cnat-reconcile: the pass had to end before this request; nothing was changed, the next "
+        "pass goes on (--timeout gives one longer)\n"
     )
 
 
