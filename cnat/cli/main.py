@@ -143,7 +143,13 @@ def _list(options: Options, ground: Ground, progress: Progress) -> Report:
     as_of = ground.cluster.now()  # Which an API server tells with its first answer.
     ats = (At.of(raw) for page in chain([first], pages) for raw in page)
     mine = progress.each((at for at in ats if at.uid in options.shard), "Ats listed")
-    rows = listed.rows(mine, as_of, within=options.within, place=ground.place)
+    rows = listed.rows(
+        mine,
+        as_of,
+        within=options.within,
+        default_starting_deadline=options.default_starting_deadline,
+        place=ground.place,
+    )
     upcoming = [row for row in rows if row.kind == Kind.UPCOMING and row.due]
     return Report(
         about="list",

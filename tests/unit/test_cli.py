@@ -335,6 +335,70 @@ def test_a_failure_weighs_more_than_changes(on: Run, real_sandbox: RealSandbox) 
     assert on("--dry-run", "--detailed-exitcode").code == 1
 
 
+# Listing
+
+
+def test_a_list_tells_by_time_of_a_cluster_and_of_its_dump_and_changes_nothing(
+    on: Run, run: Run, mixed: RealSandbox, tmp_path: Path
+) -> None:
+    dump = tmp_path / "dump.yaml"
+    kubectl = mixed.control_plane.kubectl
+    dump.write_text(kubectl("get", "ats", "-o", "yaml", "-n", mixed.namespace).stdout)
+    before = resource_versions(mixed, *ALL)
+    live = json.loads(on("--list", "--now", "2998-01-01T00:00:00Z", "-o", "json").out)
+    assert resource_versions(mixed, *ALL) == before
+    assert [(row["kind"], row["at"]) for row in live["rows"]] == [
+        ("overdue", "due"),
+        ("overdue", "missed"),
+        ("running", "ending"),
+        ("running", "running"),
+        ("upcoming", "armed"),
+        ("upcoming", "coming"),
+        ("suspended", "suspended"),
+        ("past", "ended"),
+    ]
+    offline = run("--list", "-f", dump, "--now", "2998-01-01T00:00:00Z", "-o", "json")
+    assert [
+        {key: value for key, value in row.items() if key not in {"file", "line", "column"}}
+        for row in json.loads(offline.out)["rows"]
+    ] == live["rows"]
+
+
+def test_a_folder_can_be_listed_and_stays_as_it_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "at.yaml").write_text(AT)
+    ran = run("--local", tmp_path, "--list")
+    assert ran.code == 0
+    assert ran.out.startswith("Running and overdue (1)\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["at.yaml"]
+
+
+def test_a_list_is_shortened_to_what_is_near(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(at("far", schedule=NOW)))
+    (tmp_path / "b.yaml").write_text(yaml.safe_dump(at("near", schedule="2027-03-02T00:00:00Z")))
+    flags = ("--list", "-f", tmp_path, "--now", "2027-03-01T00:00:00Z", "-o", "json")
+    assert len(json.loads(run(*flags).out)["rows"]) == 2
+    (row,) = json.loads(run(*flags, "--within", "24h").out)["rows"]
+    assert row["at"] == "near"
+
+
+@pytest.mark.parametrize(
+    ("output", "beginning"),
+    [
+        ("json", "{"),
+        ("yaml", "report: list"),
+        ("markdown", "### "),
+        ("html", "<!doctype html>"),
+        ("github", "::warning "),
+        ("junit", "<?xml "),
+    ],
+)
+def test_each_output_is_at_hand(run: Run, tmp_path: Path, output: str, beginning: str) -> None:
+    (tmp_path / "at.yaml").write_text(AT)
+    ran = run("--list", "-f", tmp_path / "at.yaml", "-o", output)
+    assert ran.code == 0
+    assert ran.out.startswith(beginning)
+
+
 # From manifests
 
 

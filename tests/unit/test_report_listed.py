@@ -40,7 +40,7 @@ REJECTED = status("Pending", reason="PreflightRejected", message="no quota")
             at(startingDeadlineSeconds=60),
             1,
             Kind.OVERDUE,
-            "can start no more: startingDeadlineSeconds (60) is over",
+            "can start no more: startingDeadlineSeconds (1m) is over",
         ),
         (at(status=status("Running")), 0, Kind.RUNNING, ""),
         (at(status=FAILED), 1, Kind.PAST, "Error: exit 3"),
@@ -64,6 +64,15 @@ def test_a_start_within_the_second_of_its_instant_is_not_early() -> None:
     """A Pod's creationTimestamp is cut to the second."""
     run = Run(INSTANT + timedelta(seconds=0.5), "Running", start=INSTANT)
     assert words.late(run) == "0s"
+
+
+def test_a_deadline_that_is_not_its_own_counts_where_it_has_none() -> None:
+    def why(one: At) -> str:
+        (found,) = listed.rows([one], INSTANT + HOUR, default_starting_deadline=HOUR / 2)
+        return found.why
+
+    assert why(at()) == "can start no more: --default-starting-deadline (30m) is over"
+    assert why(at(startingDeadlineSeconds=7200)) == "starts at the next pass"
 
 
 def test_a_refusal_of_an_earlier_spec_says_nothing_about_this_one() -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from cnat.cli.report.model import Report, Row
 from cnat.core.schedule import rfc3339
-from cnat.engine.results import Change, Failure
+from cnat.engine.results import Failure
 from cnat.manifests.problem import Place, Problem
 
 
@@ -50,8 +50,7 @@ def _document(report: Report) -> dict[str, Any]:
 
 def _row(report: Report, row: Row) -> dict[str, Any]:
     run = row.run.document() if row.run else {}
-    created = not report.names_pods and any(_creates(change) for change in row.writes)
-    if created:
+    if not report.pod_name(row):
         run.pop("podName", None)
     told: dict[str, Any] = {
         "kind": row.kind.value,
@@ -67,14 +66,10 @@ def _row(report: Report, row: Row) -> dict[str, Any]:
     else:
         told["writes"] = [
             {"action": change.action}
-            | ({} if created and _creates(change) else {"target": change.target})
+            | ({"target": report.target(change)} if report.target(change) else {})
             for change in row.writes
         ]
     return told | _place(row.place)
-
-
-def _creates(change: Change) -> bool:
-    return change.action == "create pod"
 
 
 def _failure(failure: Failure, place: Place | None) -> dict[str, Any]:

@@ -172,6 +172,7 @@ def _row(report: Report, row: Row) -> Iterator[str]:
     facts = [
         ("Due", _time(report, row.due)),
         *_run_facts(report, row.run),
+        ("Pod", _text(report.pod_name(row))),
         ("Writes", "<br>".join(_text(words.write(report, each)) for each in row.writes)),
         ("Earlier Pods", "<br>".join(_attempt(report, each) for each in row.attempts)),
         ("Earlier runs", "<br>".join(_earlier(report, each) for each in row.history)),
@@ -194,7 +195,6 @@ def _run_facts(report: Report, run: Run | None) -> list[tuple[str, str]]:
         ("Took", words.took(run)),
         ("Phase", _text(run.phase)),
         ("Exit code", code),
-        ("Pod", _text(run.pod_name if report.names_pods else "")),
     ]
 
 

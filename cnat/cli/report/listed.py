@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cnat.cli.report.model import Kind, Row
+from cnat.cli.report.when import span
 from cnat.cli.report.words import told
 from cnat.core.objects import At
 from cnat.core.record import Run
@@ -18,6 +19,7 @@ def rows(
     now: datetime,
     *,
     within: timedelta | None = None,
+    default_starting_deadline: timedelta | None = None,
     place: Callable[[str, str], Place | None] = lambda _namespace, _at: None,
 ) -> list[Row]:
     """One row for each At, in the order in which they are shown.
@@ -26,9 +28,10 @@ def rows(
         now: the time by the clock that counts, aware.
         within: leave out what was due longer ago, or will be due later, than that. What runs, is
             overdue or cannot start is never left out.
+        default_starting_deadline: for Ats that set none; None for no limit.
         place: where the manifest of an At stands, by its namespace and name.
     """
-    found = (_row(at, now, place(at.namespace, at.name)) for at in ats)
+    found = (_row(at, now, default_starting_deadline, place(at.namespace, at.name)) for at in ats)
     return sorted((row for row in found if _is_near(row, now, within)), key=lambda row: row.order)
 
 
@@ -38,8 +41,8 @@ def _is_near(row: Row, now: datetime, within: timedelta | None) -> bool:
     return abs(row.due - now) <= within
 
 
-def _row(at: At, now: datetime, place: Place | None) -> Row:
-    kind, run, why = _standing(at, now)
+def _row(at: At, now: datetime, default: timedelta | None, place: Place | None) -> Row:
+    kind, run, why = _standing(at, now, default)
     row = Row(kind, at.namespace, at.name, run.instant if run else None, why, run, place=place)
     if run is None:
         return row
@@ -51,7 +54,7 @@ def _row(at: At, now: datetime, place: Place | None) -> Row:
     )
 
 
-def _standing(at: At, now: datetime) -> tuple[Kind, Run | None, str]:
+def _standing(at: At, now: datetime, default: timedelta | None) -> tuple[Kind, Run | None, str]:
     """How an At stands, the run that this is about, and why."""
     try:
         status = at.status
@@ -73,8 +76,9 @@ def _standing(at: At, now: datetime) -> tuple[Kind, Run | None, str]:
     if now < instant:
         accepted = status.observed_generation == at.generation
         return Kind.UPCOMING, pending, "" if accepted else "not checked yet by a pass"
-    deadline = at.starting_deadline_seconds
-    if deadline is not None and now - instant > timedelta(seconds=deadline):
-        why = f"can start no more: startingDeadlineSeconds ({deadline}) is over"
-        return Kind.OVERDUE, pending, why
+    own = at.starting_deadline_seconds
+    deadline = default if own is None else timedelta(seconds=own)
+    if deadline is not None and now - instant > deadline:
+        which = "--default-starting-deadline" if own is None else "startingDeadlineSeconds"
+        return Kind.OVERDUE, pending, f"can start no more: {which} ({span(deadline)}) is over"
     return Kind.OVERDUE, pending, "starts at the next pass"

@@ -11,7 +11,9 @@ from functools import cached_property
 from math import inf
 from typing import Literal
 
+from cnat.core import plan
 from cnat.core.record import PastAttempt, Run
+from cnat.engine.actions import NAMES
 from cnat.engine.results import Change, Failure, Waiting
 from cnat.manifests.problem import Counts, Place, Problem
 
@@ -38,6 +40,8 @@ class Kind(StrEnum):
     SUSPENDED = "suspended"
     PAST = "past"
 
+
+_CREATE = NAMES[plan.CreatePod]
 
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
 
@@ -197,6 +201,16 @@ class Report:
             others = [failure for failure in self.failures if not failure.on_record]
             return bool(invalid or others or self.deferred)
         return bool(invalid or self.failures or self.deferred)
+
+    def target(self, change: Change) -> str:
+        """The Pod or the phase that a write is about; "" for a Pod whose name nobody knows yet."""
+        return "" if change.action == _CREATE and not self.names_pods else change.target
+
+    def pod_name(self, row: Row) -> str:
+        """The Pod of the row's run; "" where there is none, or nobody knows its name yet."""
+        if row.run is None or not all(self.target(change) for change in row.writes):
+            return ""
+        return row.run.pod_name
 
     def local(self, instant: datetime) -> datetime:
         """That instant by the reader's clock on the wall."""

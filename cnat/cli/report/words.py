@@ -117,9 +117,7 @@ def told(run: Run) -> str:
 
 def write(report: Report, change: Change) -> str:
     """One write of a plan, for those who want to know."""
-    if change.action == "create pod" and not report.names_pods:
-        return change.action
-    return f"{change.action} {change.target}"
+    return f"{change.action} {report.target(change)}".rstrip()
 
 
 def counted(report: Report) -> str:
