@@ -176,7 +176,8 @@ class Pod:
         containers: those that there is something to say about, in this order: init containers,
             containers, sidecars (restartable init containers, KEP-753).
         finished: when its last container did; for a Pod that no container of was ever reported,
-            when its conditions last changed.
+            when its conditions last changed, or it was refused.
+        reported: whether its status says anything of a container.
         acknowledged: when a kubelet first said something of it, by that node's clock.
         refused: when it was failed without a word of any container, by the API server's clock;
             None where it wasn't, or where that isn't known.
@@ -203,6 +204,7 @@ class Pod:
     disruption: PodCondition
     containers: tuple[Container, ...]
     finished: datetime | None
+    reported: bool
     acknowledged: datetime | None
     refused: datetime | None
 
@@ -224,7 +226,8 @@ class Pod:
             moment(_map(_map(entry.get("state")).get("terminated")).get("finishedAt"))
             for entry in reported
         ]
-        refused = status.get("phase") == "Failed" and not reported
+        unreported = status.get("phase") == "Failed" and not reported
+        refused = _last_status_write(metadata) if unreported else None
         changes = [conditions["DisruptionTarget"].since, conditions["Ready"].since]
         return cls(
             namespace=sys.intern(str(metadata.get("namespace", ""))),
@@ -247,9 +250,10 @@ class Pod:
             scheduled=conditions["PodScheduled"],
             disruption=conditions["DisruptionTarget"],
             containers=tuple(_containers(spec, status)),
-            finished=_latest(finishes) or _latest(changes),
+            finished=_latest(finishes) or _latest(changes) or refused,
+            reported=bool(reported),
             acknowledged=moment(status.get("startTime")),
-            refused=_last_status_write(metadata) if refused else None,
+            refused=refused,
         )
 
 

@@ -40,13 +40,14 @@ _COVERED = {
 def end_of(pod: Pod) -> End:
     """How a Pod ended that did not succeed, or that was deleted before it could.
 
-    That nothing of it ever started is believed on proof only: it has no node, and can't get one any
-    more (the API server binds no Pod that is being deleted, no kubelet starts one that has failed);
-    or its kubelet refused to admit it. KEP-3329 tells the rest: what the cluster ends, it marks
-    with a DisruptionTarget.
+    That nothing of it ever started is believed on proof only: nobody says anything of a container,
+    and it has no node and can't get one any more (the API server binds no Pod that is being
+    deleted, no kubelet starts one that has failed), or its kubelet refused to admit it. KEP-3329
+    tells the rest: what the cluster ends, it marks with a DisruptionTarget.
     """
     disrupted = pod.disruption.status == "True"
-    if not pod.node or (_was_refused(pod) and not disrupted):
+    refused = _was_refused(pod) and not disrupted
+    if not pod.reported and (not pod.node or refused):
         return End.NOT_STARTED
     if disrupted or (pod.deletion_requested and not _failed_before(pod, pod.deletion_requested)):
         return End.DISRUPTED

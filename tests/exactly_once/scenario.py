@@ -5,6 +5,7 @@ What a pass finds, and what it has to do about it, At by At:
 - `new`: check its Pod, arm it            - `due`: create, record that it runs
 - `suspended`, `missed`: say so           - `waiting`: record why it waits
 - `refused`, `refused-start`: say so      - `taken`: find a foreign Pod under the name, say so
+- `retried`: record, create another Pod  - `unproved`: record that it isn't retried
 - `succeeded`, `failed`: record, release  - `brief`: the same, and delete the Pod
 - `edited`: the same, and start the next  - `rearmed`: start the second run
 - `lost`: look for the Pod, say it's gone - `put-back`: recognise the first run
@@ -33,7 +34,8 @@ _INSTANTS = (DUE, LATER, FUTURE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _VOLATILE = ("resourceVersion", "managedFields")
 
-_STARTED = ("brief", "deleted", "edited", "failed", "lost", "succeeded", "waiting")
+_POLICIES = {"retried": "Failed", "unproved": "NotStarted"}
+_STARTED = ("brief", "deleted", "edited", "failed", "lost", "succeeded", "waiting", *_POLICIES)
 _RECORDED = ("put-back", "rearmed")
 
 
@@ -88,7 +90,8 @@ class Scenario:
     def prepared(cls, sandbox: RealSandbox) -> Scenario:
         """Bring a new namespace to where the pass under test finds it."""
         for name in (*_RECORDED, *_STARTED):
-            sandbox.apply(at(name))
+            policy = {"retryPolicy": _POLICIES[name]} if name in _POLICIES else {}
+            sandbox.apply(at(name, **policy))
         sandbox.reconcile()
         runs = {entry["metadata"]["name"].rpartition("-")[0]: entry for entry in sandbox.pods()}
         pods = {name: entry["metadata"]["name"] for name, entry in runs.items()}
@@ -99,7 +102,8 @@ class Scenario:
 
         for name in ("brief", "edited", "succeeded"):
             sandbox.set_pod_status(pods[name], ended(0))
-        sandbox.set_pod_status(pods["failed"], ended(3))
+        for name in ("failed", *_POLICIES):
+            sandbox.set_pod_status(pods[name], ended(3))
         sandbox.set_pod_status(pods["waiting"], WAITING)
         sandbox.edit_pod(pods["lost"], {"finalizers": None})
         sandbox.delete_pod(pods["lost"])
@@ -129,7 +133,7 @@ class Scenario:
         return cls(sandbox, ats, a_pod(sandbox, foreign))
 
     def runs(self, created: Counter[str]) -> dict[str, int]:
-        """How often a Pod was created for each run, named `AT INSTANT`."""
+        """How often a Pod was created for each attempt, named `AT INSTANT`, the second `again`."""
         counts = {self._named(json.dumps(name)).strip('"'): n for name, n in created.items()}
         return dict(sorted(counts.items()))
 
@@ -169,12 +173,13 @@ class Scenario:
         for name, manifest in self.ats.items():
             for instant in _INSTANTS:
                 text = text.replace(run_name(manifest, instant), f"{name} {instant}")
+                text = text.replace(run_name(manifest, instant, 2), f"{name} {instant} again")
         return text
 
 
-def run_name(manifest: Manifest, instant: str) -> str:
+def run_name(manifest: Manifest, instant: str, attempt: int = 1) -> str:
     """The name of the Pod of a run."""
-    return pod.name(At(manifest), datetime.fromisoformat(instant).astimezone(UTC))
+    return pod.name(At(manifest), datetime.fromisoformat(instant).astimezone(UTC), attempt)
 
 
 def all_ats(sandbox: RealSandbox) -> list[Manifest]:

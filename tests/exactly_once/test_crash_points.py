@@ -59,8 +59,14 @@ def test_the_scenario_reads_in_every_way(clean: Clean) -> None:
     assert set(clean.kinds) >= reads
 
 
-def test_without_a_fault_every_run_has_one_pod(clean: Clean) -> None:
+def test_without_a_fault_every_attempt_has_one_pod(clean: Clean) -> None:
     assert set(clean.runs.values()) == {1}
+
+
+def test_without_a_fault_one_run_has_another_attempt(clean: Clean) -> None:
+    assert [name for name in clean.runs if name.endswith("again")] == [
+        "retried 2023-05-21T02:00:00Z again"
+    ]
 
 
 def test_a_fault_at_one_request_of_each_kind_changes_nothing_in_the_end(

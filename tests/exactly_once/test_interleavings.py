@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -12,7 +13,7 @@ from cnat.core.objects import Pod
 from cnat.core.plan import MIN_POD_AGE_SECONDS
 from cnat.engine.workers import RECENT_SECONDS
 from tests.exactly_once.counted import CountedSandbox, poll
-from tests.exactly_once.interceptor import nobody
+from tests.exactly_once.interceptor import Killed, nobody
 from tests.exactly_once.passes import Cluster, Limits, one
 from tests.exactly_once.proxy import Fault, Strike
 from tests.exactly_once.scenario import ended
@@ -43,6 +44,72 @@ def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
         timed.sandbox.delete_at("cnrex")
         timed.clock.go_on(100.0)
         timed.one_pass()
+
+
+def fail(timed: TimedSandbox) -> None:
+    """The Pod that hasn't ended yet fails; its end is put on record."""
+    for pod in timed.sandbox.pods():
+        if Pod.of(pod).phase == "Pending":
+            timed.sandbox.set_pod_status(Pod.of(pod).name, {"phase": "Failed"})
+    timed.one_pass()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 10.0, RECENT_SECONDS, MIN_POD_AGE_SECONDS, 3600.0])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_attempt_that_ended_while_a_pass_was_held_up_is_not_made_again(
+    timed: TimedSandbox, when: str, seconds: float
+) -> None:
+    number = 0
+    requests = ["unknown"]
+    while number < len(requests):
+        number += 1
+        timed.sandbox.apply(at("cnrex", ttlSecondsAfterFinished=0, retryPolicy="Failed"))
+        timed.one_pass()
+        fail(timed)
+        timed.clock.go_on(10.0)
+
+        def hold(k: int, request: str, here: int = number) -> None:
+            late = (when, request) == ("before", "create_pod") and seconds > CREATE_SECONDS
+            if k == here and not late:
+                timed.a_whole_life(seconds)
+
+        requests = timed.one_pass(*((hold, nobody) if when == "before" else (nobody, hold)))
+        assert timed.creations.repeated == [], f"held up {when} request {number} of {requests}"
+        timed.sandbox.delete_at("cnrex")
+        timed.clock.go_on(100.0)
+        timed.one_pass()
+
+
+def test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made(
+    timed: TimedSandbox,
+) -> None:
+    """A pass reads Pod and At again to make the second attempt, and finds that it is the third's
+    turn. Another has made that long ago, and was killed; it ends while the create is on its way."""
+    timed.sandbox.apply(at("cnrex", ttlSecondsAfterFinished=0, retryPolicy="Failed"))
+    timed.one_pass()
+    fail(timed)
+    timed.clock.go_on(10.0)
+
+    def kill(_: int, request: str) -> None:
+        if request == "create_pod":
+            raise Killed
+
+    def hold(_: int, request: str) -> None:
+        if request == "ats":
+            timed.clock.go_on(RECENT_SECONDS + 1.0)
+        elif request == "at" and timed.creations.counts.total() == 1:
+            timed.one_pass()
+            fail(timed)
+            timed.clock.go_on(20.0)
+            with suppress(Killed):
+                timed.one_pass(after=kill)
+            timed.clock.go_on(MIN_POD_AGE_SECONDS - 10.0)
+        elif request == "create_pod":
+            timed.a_whole_life(20.0)
+
+    timed.one_pass(before=hold)
+    assert timed.creations.counts.total() == 3
+    assert timed.creations.repeated == []
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

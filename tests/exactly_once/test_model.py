@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from cnat.cluster.protocol import Rejected
-from cnat.core import api, pod
+from cnat.core import api, attempts, pod
 from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
 from cnat.engine.results import Results
@@ -38,11 +38,20 @@ NAMES = ("a", "b", "c")
 OFFSETS = (-3600, -60, 0, 60, 600)
 REFUSED = [{"name": "shell"}] * 2
 # A straggler, a kubelet that reports late, and time to live.
-ENOUGH_PASSES = 8
+ENOUGH_PASSES = 12
+MOST_PODS = 3
 
 names = st.sampled_from(NAMES)
 offsets = st.sampled_from(OFFSETS)
 seconds = st.sampled_from([None, 0, 90])
+retries = st.one_of(
+    st.just({}),
+    st.builds(
+        lambda policy, limit: {"retryPolicy": policy, "backoffLimit": limit},
+        st.sampled_from(["NotStarted", "Disrupted", "Failed"]),
+        st.integers(0, MOST_PODS - 1),
+    ),
+)
 requests = st.integers(1, 25)
 choices = st.integers(0, 9)
 
@@ -53,7 +62,8 @@ class Expected:
 
     spec: Manifest
     metadata: Manifest
-    outcomes: dict[str, str] = field(default_factory=dict)  # instant to phase, as the Pod had it
+    outcomes: dict[str, tuple[str, str]] = field(default_factory=dict)  # by Pod: instant, phase
+    policies: set[str] = field(default_factory=set)  # all that it has had
 
 
 def _users(manifest: Manifest) -> Manifest:
@@ -74,6 +84,8 @@ class Everybody(RuleBasedStateMachine):
         self.known: dict[str, Expected] = {}
         self.foreign: dict[str, Manifest] = {}
         self.early: list[str] = []
+        self.unfounded: list[str] = []
+        self.executed: set[tuple[str, str | None]] = set()  # (uid, instant)
         self.counted.creations.seen = self.created
 
     @abstractmethod
@@ -108,10 +120,31 @@ class Everybody(RuleBasedStateMachine):
         instant = created.scheduled_time
         if instant is None or self.now < instant:
             self.early.append(created.name)
+        elif created.attempt and created.attempt > 1:
+            self.follows(created, instant, created.attempt)
+
+    def follows(self, created: Pod, instant: datetime, number: int) -> None:
+        """Note a further attempt for which there was no good reason."""
+        found = self.ats().get(created.at_name)
+        if found is None or At(found).uid != created.at_uid:
+            return  # It was deleted while the create was on its way.
+        expected = self.known[created.at_uid]
+        recorded = self.is_recorded(found, pod.name(At(found), instant, number - 1))
+        ran = (created.at_uid, rfc3339(instant)) in self.executed
+        at_least_once = expected.policies & {"Disrupted", "Failed"}
+        if not recorded or number > MOST_PODS or (ran and not at_least_once):
+            self.unfounded.append(f"{created.name} is attempt {number} of {found}")
 
     # Users
 
-    @rule(name=names, offset=offsets, ttl=seconds, deadline=seconds, suspend=st.booleans())
+    @rule(
+        name=names,
+        offset=offsets,
+        ttl=seconds,
+        deadline=seconds,
+        suspend=st.booleans(),
+        retries=retries,
+    )
     def applies(
         self,
         name: str,
@@ -119,8 +152,9 @@ class Everybody(RuleBasedStateMachine):
         ttl: int | None,
         deadline: int | None,
         suspend: bool,
+        retries: Manifest,
     ) -> None:
-        self.apply(name, offset, ttl, deadline, suspend=suspend)
+        self.apply(name, offset, ttl, deadline, suspend=suspend, **retries)
 
     @rule(name=names, offset=offsets)
     def applies_what_will_be_refused(self, name: str, offset: int) -> None:
@@ -141,6 +175,7 @@ class Everybody(RuleBasedStateMachine):
         found = self.sandbox.at(name)
         expected = self.known.setdefault(At(found).uid, Expected({}, {}))
         expected.spec, expected.metadata = found["spec"], _users(found)
+        expected.policies.add(At(found).retry_policy)
 
     @rule(name=names)
     def deletes_an_at(self, name: str) -> None:
@@ -160,17 +195,18 @@ class Everybody(RuleBasedStateMachine):
         recorded = [
             each
             for each in self.ours()
-            if each.at_uid in ats and self.is_recorded(ats[str(each.at_uid)], each)
+            if each.at_uid in ats and self.is_recorded(ats[str(each.at_uid)], each.name)
         ]
         if chosen := self.one_of(recorded, choice):
             self.sandbox.edit_pod(chosen.name, {"finalizers": None})
             with suppress(Rejected):
                 self.sandbox.delete_pod(chosen.name)
-            self.known[str(chosen.at_uid)].outcomes.pop(str(instant_of(chosen)), None)
+            self.known[chosen.at_uid].outcomes.pop(chosen.name, None)
 
-    def is_recorded(self, manifest: Manifest, its_pod: Pod) -> bool:
-        runs = [manifest.get("status", {}), *manifest.get("status", {}).get("history", [])]
-        return its_pod.name in [run.get("podName") for run in runs]
+    def is_recorded(self, manifest: Manifest, name: str) -> bool:
+        status = manifest.get("status", {})
+        told = [status, *status.get("history", []), *status.get("attempts", [])]
+        return name in [entry.get("podName") for entry in told]
 
     @rule(name=names)
     def takes_a_name(self, name: str) -> None:
@@ -178,7 +214,7 @@ class Everybody(RuleBasedStateMachine):
         found = self.ats().get(name)
         if found is None:
             return
-        taken = pod.name(At(found), At(found).instant)
+        taken = pod.name(At(found), At(found).instant, attempts.next_number(At(found)))
         manifest = {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -216,13 +252,16 @@ class Everybody(RuleBasedStateMachine):
             if run.instant
         }
         if chosen.has_finalizer and instant not in over:
-            self.known[uid].outcomes[instant] = "Failed" if code else "Succeeded"
+            self.known[uid].outcomes[chosen.name] = instant, "Failed" if code else "Succeeded"
+        self.executed.add((uid, instant))
         self.sandbox.set_pod_status(chosen.name, ended(code))
 
     @rule(choice=choices, progress=st.sampled_from([RUNNING, WAITING]))
     def a_pod_gets_on(self, choice: int, progress: Manifest) -> None:
         running = [each for each in self.ours() if each.phase in ("Pending", "Running")]
         if chosen := self.one_of(running, choice):
+            if progress is RUNNING:
+                self.executed.add((chosen.at_uid, instant_of(chosen)))
             self.sandbox.set_pod_status(chosen.name, progress)
 
     # Time
@@ -296,16 +335,21 @@ class Everybody(RuleBasedStateMachine):
 
     @invariant()
     def no_outcome_is_lost(self) -> None:
-        held = {(each.at_uid, instant_of(each)) for each in self.ours() if each.has_finalizer}
+        held = {each.name for each in self.ours() if each.has_finalizer}
         for found in self.ats().values():
-            runs = {
-                rfc3339(run.instant): run.phase
-                for run in At(found).status.ended_runs
-                if run.instant
-            }
-            for instant, phase in self.known[At(found).uid].outcomes.items():
-                if (At(found).uid, instant) not in held:
-                    assert runs.get(instant) == phase
+            record = At(found).status
+            runs = {rfc3339(run.instant): run for run in record.ended_runs if run.instant}
+            attempts = {each.pod_name for each in record.attempts}
+            for name, (instant, phase) in self.known[At(found).uid].outcomes.items():
+                if name not in held | attempts:
+                    assert instant in runs
+                    # Of a run in the history, the earlier attempts are not kept.
+                    if runs[instant].pod_name == name:
+                        assert runs[instant].phase == phase
+
+    @invariant()
+    def never_again_without_reason(self) -> None:
+        assert self.unfounded == []
 
     @invariant()
     def nothing_but_the_status_is_touched(self) -> None:

@@ -76,7 +76,12 @@ def message(owner: At) -> str:
 @pytest.mark.parametrize(
     ("its_pod", "end"),
     [
-        pytest.param(pod_of(at(), status=FAILED), End.NOT_STARTED, id="failed without a node"),
+        pytest.param(
+            pod_of(at(), status={"phase": "Failed"}), End.NOT_STARTED, id="failed without a node"
+        ),
+        pytest.param(
+            pod_of(at(), status=FAILED), End.FAILED, id="failed without a node, told of by somebody"
+        ),
         pytest.param(
             pod_of(at(), status=UNSCHEDULED, metadata=DELETED),
             End.NOT_STARTED,
