@@ -27,10 +27,11 @@ _HELD_UP = (
     f"{_ONCE}/test_interleavings.py::test_a_run_that_ended_while_a_pass_was_held_up"
     "_does_not_start_again"
 )
-_CRASHES = (
-    f"{_ONCE}/test_crash_points.py::test_a_fault_at_one_request_of_each_kind"
-    "_changes_nothing_in_the_end"
+_CRASH_POINTS = f"{_ONCE}/test_crash_points.py"
+_DISRUPTIONS = (
+    f"{_ONCE}/test_disruptions.py::test_a_run_gets_another_pod_if_its_policy_covers_that_its_pod"
 )
+_CRASHES = f"{_CRASH_POINTS}::test_a_fault_at_one_request_of_each_kind_changes_nothing_in_the_end"
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ MUTANTS = [
         "I2 exactly once",
         "the Pod's name differs from try to try",
         "core/pod",
-        'f"{at.uid}/{rfc3339(instant)}"',
-        'f"{at.uid}/{rfc3339(instant)}/{at.resource_version}"',
+        'f"{at.uid}/{rfc3339(instant)}/{attempt}"',
+        'f"{at.uid}/{rfc3339(instant)}/{attempt}/{at.resource_version}"',
         "tests/contract/test_contract.py::test_a_pod_whose_status_was_never_written_is_found_again",
     ),
     Mutant(
@@ -147,8 +148,8 @@ MUTANTS = [
         "I2 exactly once",
         "a foreign Pod under the name of a run is taken for its own",
         "core/pod",
-        "(pod.namespace, pod.at_uid, pod.name) == (at.namespace, at.uid, name(at, instant))",
-        "pod.name == name(at, instant)",
+        "(pod.namespace, pod.at_uid, pod.name) == (at.namespace, at.uid, its_name)",
+        "pod.name == its_name",
         "tests/unit/test_actions.py::test_a_foreign_pod_under_the_name_of_the_run_is_not_the_runs",
     ),
     Mutant(
@@ -160,11 +161,118 @@ MUTANTS = [
         "tests/unit/test_live.py::test_a_create_is_not_sent_again_long_after_its_first_try",
     ),
     Mutant(
+        "I1 never early",
+        "a back-off is not waited for",
+        "core/plan",
+        "        if now < retry.due(run.instant, earlier):\n",
+        "        if False:\n",
+        "tests/contract/test_retries.py::test_a_pass_while_it_waits_writes_nothing",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "each attempt has the same name",
+        "core/pod",
+        "{rfc3339(instant)}/{attempt}",
+        "{rfc3339(instant)}/1",
+        "tests/contract/test_retries.py::test_then_it_gets_another_pod_whose_outcome_is_the_runs",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "an attempt under way counts as recorded",
+        "core/attempts",
+        "if self.number <= len(record.attempts):",
+        "if self.number <= len(record.attempts) + 1:",
+        "tests/contract/test_retries.py::test_a_failed_run_waits_for_its_back_off",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a Pod is created on the strength of what was read before somebody wrote the At",
+        "engine/workers",
+        "unwritten = fresh.at.resource_version == task.seen.at.resource_version",
+        "unwritten = True",
+        f"{_ONCE}/test_interleavings.py"
+        "::test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a later attempt is not looked for when the instant was just now",
+        "engine/actions",
+        "if number > 1 or ",
+        "if ",
+        "tests/unit/test_actions.py::test_a_later_attempt_is_looked_for_however_recent_the_instant",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a run that has ended is taken up again",
+        "core/status",
+        'if run.phase == "Failed" and at.status.ended_run(instant) is None:',
+        'if run.phase == "Failed":',
+        "tests/unit/test_retry.py::test_a_run_that_has_ended_is_never_taken_up_again",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a record that was wiped gives names of attempts twice",
+        "core/status",
+        "numbers = range(len(known) + 1, attempt)",
+        "numbers = range(0)",
+        "tests/unit/test_retry.py"
+        "::test_a_record_that_was_wiped_while_an_attempt_runs_gives_no_name_twice",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "there is one Pod more than the limit",
+        "core/retry",
+        "if len(attempts) > limit:",
+        "if len(attempts) > limit + 1:",
+        "tests/contract/test_retries.py"
+        "::test_a_run_that_has_no_further_pod_fails_as_its_last_one_did",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "every policy covers every end",
+        "core/retry",
+        "if end > _COVERED[policy]:",
+        "if False:",
+        f"{_DISRUPTIONS}[fails]",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "what was bound to a node and never heard of counts as not started",
+        "core/retry",
+        "if not pod.reported and (not pod.node or refused):",
+        "if not pod.reported:",
+        f"{_DISRUPTIONS}[is_collected_from_a_lost_node]",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "what has ended without a node counts as not started",
+        "core/retry",
+        "if not pod.reported and (not pod.node or refused):",
+        "if not pod.node or refused:",
+        f"{_CRASH_POINTS}::test_without_a_fault_one_run_has_another_attempt",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a restarted kubelet's refusal proves that nothing has started",
+        "core/retry",
+        "return abs((pod.refused - pod.acknowledged).total_seconds()) <= _SAME_WORD_SECONDS",
+        "return True",
+        f"{_DISRUPTIONS}[is_refused_by_a_restarted_kubelet]",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a vanished Pod proves that nothing has started",
+        "core/status",
+        "retry.End.DISRUPTED, earlier, advice",
+        "retry.End.NOT_STARTED, earlier, advice",
+        f"{_DISRUPTIONS}[vanishes]",
+    ),
+    Mutant(
         "I3 no outcome lost",
         "a Pod is released before its outcome is recorded",
         "core/plan",
-        "        if run is None:\n            continue\n",
-        "        if run is None:\n"
+        "        if not attempt.is_recorded(seen.at.status):\n            continue\n",
+        "        if not attempt.is_recorded(seen.at.status):\n"
         "            if its_pod.has_finalizer:\n                return ReleasePod(its_pod)\n"
         "            continue\n",
         f"{_ONCE}/test_hostile_pods.py::test_a_pod_deleted_while_running_is_waited_for",

@@ -10,8 +10,9 @@ import pytest
 from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core import plan, pod, status
 from cnat.core.fields import Manifest
-from cnat.core.objects import At
+from cnat.core.objects import At, Pod
 from cnat.core.plan import Seen
+from cnat.core.record import PastAttempt, Run, Status
 from cnat.engine import actions
 from tests.support.factories import INSTANT, at, foreign_pod, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
@@ -119,3 +120,12 @@ def test_what_was_heard_of_one_spec_is_not_taken_for_the_next() -> None:
     seen = Seen(OWNER, checked=True, refusal=plan.Refusal("PreflightRejected", "no such image"))
     fresh = read_again(Objects([edited]), seen)
     assert (fresh.checked, fresh.refusal) == (False, None)
+
+
+def test_a_later_attempt_is_looked_for_however_recent_the_instant() -> None:
+    """Its Pod may be as old as the last one's end is."""
+    run = Run(INSTANT, "Running", reason="Retrying")
+    past = PastAttempt(NAME, INSTANT, INSTANT)
+    waiting = at(retryPolicy="Failed", status=Status(1, run, (), (), (past,)).document())
+    again = pod_of(waiting, attempt=2)
+    assert read_again(Objects([waiting, again]), Seen(waiting)).pods == (Pod.of(again.raw),)
