@@ -148,8 +148,8 @@ MUTANTS = [
         "I2 exactly once",
         "a foreign Pod under the name of a run is taken for its own",
         "core/pod",
-        "(pod.namespace, pod.at_uid, pod.name) == (at.namespace, at.uid, its_name)",
-        "pod.name == its_name",
+        "return is_controlled(at, pod) and pod.name == name(at, instant, attempt)",
+        "return pod.name == name(at, instant, attempt)",
         "tests/unit/test_actions.py::test_a_foreign_pod_under_the_name_of_the_run_is_not_the_runs",
     ),
     Mutant(
@@ -166,7 +166,7 @@ MUTANTS = [
         "core/plan",
         "        if now < retry.due(run.instant, earlier):\n",
         "        if False:\n",
-        "tests/contract/test_retries.py::test_a_pass_while_it_waits_writes_nothing",
+        "tests/contract/test_retries.py::test_a_failed_run_waits_for_its_back_off",
     ),
     Mutant(
         "I2 exactly once",

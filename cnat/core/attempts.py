@@ -50,19 +50,27 @@ def of(at: At, pods: Collection[Pod]) -> list[Attempt]:
     """The Pods that are attempts at runs of that At. A Pod that isn't is left alone.
 
     Annotations tell instant and number; should somebody have changed them, those that the At knows
-    of are tried. The name, a hash of both, proves which are right.
+    of are tried. The name, a hash of both, proves which are right. One that it does not prove is
+    believed where the record names it: it was made when names were made otherwise.
     """
     if not pods:
         return []
     record = at.status
-    known = {run.instant for run in (*record.history, record.run) if run}
+    runs = [run for run in (*record.history, record.run) if run and run.instant]
+    instants = {run.instant for run in runs}
     with suppress(ValueError):  # An edit may have broken the schedule; earlier runs go on.
-        known.add(at.instant)
-    numbers = set(range(1, len(record.attempts) + 2))
+        instants.add(at.instant)
+    last = len(record.attempts) + 1
+    numbers = set(range(1, last + 1))
+    on_record = {run.pod_name: run.instant for run in runs if run.pod_name}
     attempts = {
+        each.name: Attempt(last, instant, each)
+        for each in pods
+        if (instant := on_record.get(each.name)) and pod.is_controlled(at, each)
+    } | {
         each.name: Attempt(number, instant, each)
         for each in pods
-        for instant in {each.scheduled_time} | known
+        for instant in {each.scheduled_time} | instants
         for number in {each.attempt} | numbers
         if instant is not None and number is not None and pod.is_of(at, instant, number, each)
     }

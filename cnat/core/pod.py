@@ -76,14 +76,17 @@ def build(at: At, instant: datetime, attempt: int = 1) -> dict[str, Any]:
 
 
 def is_of(at: At, instant: datetime, attempt: int, pod: Pod) -> bool:
-    """Whether that is the Pod of this attempt: in the At's namespace, controlled by it, and named
-    for it.
+    """Whether that is the Pod of this attempt: controlled by the At, and named for it."""
+    return is_controlled(at, pod) and pod.name == name(at, instant, attempt)
+
+
+def is_controlled(at: At, pod: Pod) -> bool:
+    """Whether the At is the Pod's controller.
 
     In another namespace anybody may claim the At for an owner. The labels are not looked at:
     admission may change them.
     """
-    its_name = name(at, instant, attempt)
-    return (pod.namespace, pod.at_uid, pod.name) == (at.namespace, at.uid, its_name)
+    return (pod.namespace, pod.at_uid) == (at.namespace, at.uid)
 
 
 def changed_by_admission(sent: Manifest, admitted: Manifest) -> str | None:

@@ -38,6 +38,8 @@ CONSOLE = re.findall(
 # the Pods.
 FIRST_STEPS = "".join(CONSOLE[:2])
 (RELEASE,) = (block for block in CONSOLE if block.startswith("kubectl get pods -A "))
+(_UNINSTALL,) = (block for block in CONSOLE if block.startswith("kubectl delete ats "))
+UNINSTALL = _UNINSTALL.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +134,25 @@ def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
     assert held == []
     assert "cnat" not in cluster.kubectl("get", "crd,clusterrole,clusterrolebinding").stdout
     cluster.kubectl("delete", "pods", "--all", "-A", "--timeout=10s")
+
+
+def test_uninstalled_in_the_order_of_the_readme_it_leaves_nothing_behind(
+    cluster: ControlPlane, our_image: Image
+) -> None:
+    a_pass = Pass(cluster, our_image)
+    cluster.kubectl(*INSTALL)
+    cluster.kubectl("wait", "--for=condition=Established", "--filename", str(CRD), "--timeout=30s")
+    apply(cluster, at("under-way"))
+    assert a_pass() == 0
+
+    delete_ats, wait, delete_cnat = UNINSTALL
+    paste(cluster, delete_ats)
+    assert a_pass() == 0
+    paste(cluster, wait)
+    paste(cluster, delete_cnat)
+
+    assert found(cluster, "pods", TEAM) == []
+    assert "cnat" not in cluster.kubectl("get", "crd,clusterrole,clusterrolebinding").stdout
 
 
 def test_removed_together_with_its_crd_a_pass_by_anybody_lets_go_of_its_pods(
