@@ -170,7 +170,8 @@ class Pod:
         scheduled_time, attempt: the instant of its run and the number in it, by the annotations.
         created: when it was.
         deleted: when a deletion that was asked for takes effect (request and grace period).
-        deletion_requested: when it was asked for.
+        deletion_requested: when it was asked for, or, where that isn't told any more and it was
+            before the containers ended, when they did.
         has_finalizer: whether our finalizer keeps it until its outcome is recorded.
         phase, reason, message: as its status has them. Without a phase it is Pending.
         containers: those that there is something to say about, in this order: init containers,
@@ -219,7 +220,6 @@ class Pod:
         orphaned = has_finalizer and labels.get(MANAGED_BY) == MANAGER and not _controlled(metadata)
         annotations = _map(metadata.get("annotations"))
         deleted = moment(metadata.get("deletionTimestamp"))
-        grace = metadata.get("deletionGracePeriodSeconds")
         conditions = {kind: _condition(status, kind) for kind in _CONDITIONS}
         reported = [entry for key in _CONTAINER_STATUSES for entry in _maps(status.get(key))]
         finishes = [
@@ -229,6 +229,7 @@ class Pod:
         unreported = status.get("phase") == "Failed" and not reported
         refused = _last_status_write(metadata) if unreported else None
         changes = [conditions["DisruptionTarget"].since, conditions["Ready"].since]
+        finished = _latest(finishes) or _latest(changes) or refused
         return cls(
             namespace=sys.intern(str(metadata.get("namespace", ""))),
             name=str(metadata.get("name", "")),
@@ -241,7 +242,7 @@ class Pod:
             attempt=_number(annotations.get(ATTEMPT)),
             created=moment(metadata.get("creationTimestamp")),
             deleted=deleted,
-            deletion_requested=_before(deleted, grace),
+            deletion_requested=_deletion_request(metadata, status, deleted, finished),
             has_finalizer=has_finalizer,
             node=sys.intern(str(spec.get("nodeName") or "")),
             phase=sys.intern(str(status.get("phase", "Pending"))),
@@ -250,7 +251,7 @@ class Pod:
             scheduled=conditions["PodScheduled"],
             disruption=conditions["DisruptionTarget"],
             containers=tuple(_containers(spec, status)),
-            finished=_latest(finishes) or _latest(changes) or refused,
+            finished=finished,
             reported=bool(reported),
             acknowledged=moment(status.get("startTime")),
             refused=refused,
@@ -327,6 +328,23 @@ def _ended(state: Manifest) -> Ended | None:
 
 def _failed(ended: Ended | None) -> bool:
     return ended is not None and ended.exit_code != 0
+
+
+def _deletion_request(
+    metadata: Manifest, status: Manifest, deleted: datetime | None, finished: datetime | None
+) -> datetime | None:
+    """When the deletion was asked for. Once a kubelet is done, the timestamp doesn't tell it.
+
+    It then deletes the Pod with no grace period, and the API server moves the timestamp to that
+    moment (BeforeDelete in pkg/registry/rest/delete.go), behind the end of the containers. But the
+    first request counted the generation up, and a kubelet that ended the containers for it says
+    that it knew this generation (KEP-5067, since Kubernetes 1.34).
+    """
+    requested = _before(deleted, metadata.get("deletionGracePeriodSeconds"))
+    known = status.get("observedGeneration")
+    if requested and finished and known is not None and known == metadata.get("generation"):
+        return min(requested, finished)
+    return requested
 
 
 def _before(moment: datetime | None, seconds: object) -> datetime | None:

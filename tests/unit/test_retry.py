@@ -29,7 +29,7 @@ from tests.unit.test_plan import HOUR, SECOND, course
 
 GOES_ON = ENDED + 10 * SECOND
 DELETED = {"deletionTimestamp": "2023-05-21T02:00:30Z", "deletionGracePeriodSeconds": 30}
-DELETED_LATER = {"deletionTimestamp": "2023-05-21T02:00:30Z"}
+DELETED_LATER = {"deletionTimestamp": "2023-05-21T02:00:30Z", "generation": 2}
 EVICTED = {"phase": "Failed", "conditions": [disrupted()]}
 UNSCHEDULED = {"phase": "Pending"}
 
@@ -110,7 +110,19 @@ def message(owner: At) -> str:
             on_a_node({"phase": "Running"}, DELETED), End.DISRUPTED, id="deleted, and no word since"
         ),
         pytest.param(on_a_node(FAILED, DELETED), End.DISRUPTED, id="deleted, then failed"),
-        pytest.param(on_a_node(FAILED, DELETED_LATER), End.FAILED, id="failed, then deleted"),
+        pytest.param(
+            on_a_node({**FAILED, "observedGeneration": 2}, DELETED_LATER),
+            End.DISRUPTED,
+            id="deleted, then failed, then deleted by its kubelet",
+        ),
+        pytest.param(
+            on_a_node({**FAILED, "observedGeneration": 1}, DELETED_LATER),
+            End.FAILED,
+            id="failed, then deleted",
+        ),
+        pytest.param(
+            on_a_node(FAILED, DELETED_LATER), End.FAILED, id="failed, and deleted who knows when"
+        ),
         pytest.param(on_a_node(FAILED), End.FAILED, id="failed"),
         pytest.param(
             on_a_node({"phase": "Failed", "reason": "DeadlineExceeded"}),
