@@ -268,6 +268,14 @@ MUTANTS = [
         f"{_DISRUPTIONS}[vanishes]",
     ),
     Mutant(
+        "I2 exactly once",
+        "a Pod that the record names, but whose name proves nothing, is not the run's",
+        "core/attempts",
+        "on_record.get(each.name)",
+        'on_record.get("")',
+        f"{_ONCE}/test_upgrade.py::test_after_an_upgrade_nothing_starts_twice",
+    ),
+    Mutant(
         "I3 no outcome lost",
         "a Pod is released before its outcome is recorded",
         "core/plan",

@@ -46,6 +46,10 @@ def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
         timed.one_pass()
 
 
+# Each answers one page, and that there is no other.
+LISTS = ("pods", "pods", "ats", "ats")
+
+
 def fail(timed: TimedSandbox) -> None:
     """The Pod that hasn't ended yet fails; its end is put on record."""
     for pod in timed.sandbox.pods():
@@ -83,8 +87,9 @@ def test_an_attempt_that_ended_while_a_pass_was_held_up_is_not_made_again(
 def test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made(
     timed: TimedSandbox,
 ) -> None:
-    """A pass reads Pod and At again to make the second attempt, and finds that it is the third's
-    turn. Another has made that long ago, and was killed; it ends while the create is on its way."""
+    """A pass is held up after its lists. It looks for the second attempt again, and finds by the At
+    that it is the third's turn, which another pass made long ago, and was killed over. That one
+    ends while the create is on its way."""
     timed.sandbox.apply(at("cnrex", ttlSecondsAfterFinished=0, retryPolicy="Failed"))
     timed.one_pass()
     fail(timed)
@@ -94,10 +99,8 @@ def test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made(
         if request == "create_pod":
             raise Killed
 
-    def hold(_: int, request: str) -> None:
-        if request == "ats":
-            timed.clock.go_on(RECENT_SECONDS + 1.0)
-        elif request == "at" and timed.creations.counts.total() == 1:
+    def hold(k: int, request: str) -> None:
+        if k == len(LISTS):
             timed.one_pass()
             fail(timed)
             timed.clock.go_on(20.0)
