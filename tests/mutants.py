@@ -114,7 +114,7 @@ MUTANTS = [
     Mutant(
         "I2 exactly once",
         "a Pod is created on the strength of old lists",
-        "engine/workers",
+        "engine/tasks",
         "return boot_clock.now() - self.read_at <= RECENT_SECONDS",
         "return True",
         _HELD_UP,
@@ -130,18 +130,17 @@ MUTANTS = [
     Mutant(
         "I2 exactly once",
         "what was listed counts as read when the last page came",
-        "engine/reconcile",
-        "workers.add(Task(seen, read_at))",
-        "workers.add(Task(seen, boot_clock.now()))",
+        "engine/reading",
+        "add_at(at, pods, self._read_at)",
+        "add_at(at, pods, boot_clock.now())",
         "tests/unit/test_reconcile.py::test_what_was_listed_counts_as_old_as_the_list_of_pods",
     ),
     Mutant(
         "I2 exactly once",
         "a second reading that took long is not looked at",
         "engine/workers",
-        "                if isinstance(action, plan.CreatePod) and not task.is_recent:\n"
-        "                    self._queue",
-        "                if False:\n                    self._queue",
+        "            while isinstance(action, plan.CreatePod) and not turn.is_recent:",
+        "            if isinstance(action, plan.CreatePod) and not turn.is_recent:",
         "tests/unit/test_workers.py::test_an_at_whose_second_reading_takes_long_is_read_once_more",
     ),
     Mutant(
@@ -188,7 +187,7 @@ MUTANTS = [
         "I2 exactly once",
         "a Pod is created on the strength of what was read before somebody wrote the At",
         "engine/workers",
-        "unwritten = fresh.at.resource_version == task.seen.at.resource_version",
+        "unwritten = fresh.at.resource_version == turn.seen.at.resource_version",
         "unwritten = True",
         f"{_ONCE}/test_interleavings.py"
         "::test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made",
@@ -281,7 +280,8 @@ MUTANTS = [
         "core/plan",
         "        if not attempt.is_recorded(seen.at.status):\n            continue\n",
         "        if not attempt.is_recorded(seen.at.status):\n"
-        "            if its_pod.has_finalizer:\n                return ReleasePod(its_pod)\n"
+        "            if its_pod.has_finalizer:\n"
+        "                return ReleasePod(seen.at, its_pod, listed=True)\n"
         "            continue\n",
         f"{_ONCE}/test_hostile_pods.py::test_a_pod_deleted_while_running_is_waited_for",
     ),
@@ -297,13 +297,21 @@ MUTANTS = [
     Mutant(
         "I4 Pods before Ats",
         "Ats are listed first",
-        "engine/reconcile",
+        "engine/reading",
         "    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):\n",
-        "    pages = [list(page) for page in cluster.ats()]\n"
-        "    cluster.ats = lambda: iter(pages)  # type: ignore[method-assign]\n"
+        "    pages = [list(page) for page in cluster.index()]\n"
+        "    cluster.index = lambda: iter(pages)  # type: ignore[method-assign]\n"
         "    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):\n",
         f"{_ONCE}/test_interleavings.py"
         "::test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "an At whose schedule was edited while it ran counts as settled when it has ended",
+        "core/settled",
+        "moment(row.due) != instant",
+        "False",
+        "tests/unit/test_settled.py::test_what_the_status_does_not_answer_is_looked_at",
     ),
     Mutant(
         "I4 Pods before Ats",
@@ -348,9 +356,9 @@ MUTANTS = [
     Mutant(
         "I6 crash anywhere",
         "the Pods of an At that has ended are not looked at",
-        "engine/reconcile",
-        "its_pods = pods.pop((at.namespace, at.uid), ())",
-        "its_pods = () if at.status.ended_runs else pods.pop((at.namespace, at.uid), ())",
+        "core/settled",
+        "if has_pod or row.observed_generation is None",
+        "if row.observed_generation is None",
         _CRASHES,
     ),
     Mutant(
@@ -382,9 +390,9 @@ MUTANTS = [
     Mutant(
         "I7 isolation",
         "Ats that were refused before are tried before others",
-        "engine/workers",
-        "Order(Rank.CHECK if refused else rank, refused,",
-        "Order(rank, False,",
+        "engine/order",
+        "Order(Rank.CHECK if refused else Rank.START, refused,",
+        "Order(Rank.START, False,",
         f"{_ONCE}/test_progress.py"
         "::test_more_refused_ats_than_a_pass_has_time_for_do_not_starve_a_good_one",
     ),

@@ -23,8 +23,9 @@ from cnat.cluster.deadline import Deadline
 from cnat.cluster.dry_run import DryRun
 from cnat.cluster.protocol import Cluster, Source
 from cnat.core.objects import At
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Waiting
+from cnat.engine.settings import Settings
 
 if TYPE_CHECKING:
     from cnat.manifests.problem import Counts, Place, Problem

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from cnat.cluster.protocol import Source
+from cnat.cluster.protocol import NoIndex, Source
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
+from cnat.core.settled import Row
 
 
 class DryRun:
@@ -31,6 +32,10 @@ class DryRun:
     def ats(self) -> Iterator[list[Manifest]]:
         return self._source.ats()
 
+    def index(self) -> Iterator[list[Row]]:
+        """None: a plan tells what comes next, too, which is for the Ats themselves to say."""
+        raise NoIndex
+
     def at(self, namespace: str, name: str) -> Manifest:
         return self._source.at(namespace, name)
 
@@ -45,7 +50,7 @@ class DryRun:
     def update_status(self, at: At, status: Manifest) -> Manifest:
         return {**at.raw, "status": status}
 
-    def release_pod(self, pod: Pod) -> None:
+    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
         pass
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
+from cnat.cluster import table
 from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.pages import pages
-from cnat.cluster.protocol import NotInstalled, Rejected
+from cnat.cluster.pages import documents, pages
+from cnat.cluster.protocol import NoIndex, NotInstalled, Rejected
 from cnat.cluster.server_clock import ServerClock
 from cnat.cluster.transport import Transport
 from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
+from cnat.core.settled import Row
 
 # The lists may take this part of the pass's time. What is left is for what they have shown so far,
 # or a pass on a slow API server would come to nothing each time.
 _LISTING = 0.75
+
+_log = logging.getLogger(__name__)
 
 _ATS = f"/apis/{api.GROUP}/{api.VERSION}"
 _CRD = f"ats.{api.GROUP}"
@@ -66,16 +72,45 @@ class LiveCluster:
     def pods(self) -> Iterator[list[Manifest]]:
         path = f"/api/v1{self._scope}/pods"
         try:
-            yield from pages(self._lists, path, api.POD_SELECTOR, self._page_size)
+            yield from pages(self._lists, path, api.UNRECORDED_POD_SELECTOR, self._page_size)
         except Rejected as error:
             if error.code != 404:
                 raise
             raise self._transport.no_api_server(f"its answer to GET {path} is {error}") from error
 
     def ats(self) -> Iterator[list[Manifest]]:
-        try:
-            path = f"{_ATS}{self._scope}/ats"
+        path = f"{_ATS}{self._scope}/ats"
+        with self._if_installed():
             yield from pages(self._lists, path, self._selector, self._page_size)
+
+    def index(self) -> Iterator[list[Row]]:
+        if self._dry_run:  # A plan tells what comes next, too, which is for the Ats to say.
+            raise NoIndex
+        tables = documents(
+            self._lists,
+            f"{_ATS}{self._scope}/ats",
+            self._selector,
+            self._page_size,
+            accept=table.ACCEPT,
+            includeObject="None",
+        )
+        try:
+            with self._if_installed():
+                for page in tables:
+                    yield table.rows(page)
+        except table.NotATable as error:
+            _log.warning(
+                "each pass reads all Ats whole, which takes ten times as long: %s; "
+                "apply kustomize/crd of this release",
+                error,
+            )
+            raise NoIndex from error
+
+    @contextmanager
+    def _if_installed(self) -> Iterator[None]:
+        """Raises NotInstalled for a 404 that says that there is no CRD."""
+        try:
+            yield
         except Rejected as error:
             if error.code != 404 or not self._lacks_crd():
                 raise
@@ -117,9 +152,13 @@ class LiveCluster:
         path = f"{_ATS}/namespaces/{at.namespace}/ats/{at.name}/status"
         return self._write("PATCH", path, patch, content_type="application/merge-patch+json")
 
-    def release_pod(self, pod: Pod) -> None:
+    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
         patch = {
-            "metadata": {"uid": pod.uid, "$deleteFromPrimitiveList/finalizers": [api.FINALIZER]}
+            "metadata": {
+                "uid": pod.uid,
+                "$deleteFromPrimitiveList/finalizers": [api.FINALIZER],
+                "labels": {api.RECORDED: None if listed else "true"},
+            }
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
         content_type = "application/strategic-merge-patch+json"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from cnat.cluster.protocol import Rejected
-from cnat.cluster.transport import TooLarge, Transport
+from cnat.cluster.transport import JSON, TooLarge, Transport
 from cnat.core.fields import Manifest
 
 # An object weighs from 1 KB to what etcd takes, 1.5 MB. So the first page is small, each further
@@ -27,19 +27,49 @@ def pages(
     """All objects under `path`, at most `most` at a time. One page at a time is in memory, but for
     what is kept of it by whom it was given to.
 
+    Raises:
+        ClusterError: a page can't be had, or what answers is no list.
+    """
+    for page in documents(transport, path, selector, most):
+        items = page.get("items") or []
+        if not isinstance(items, list):
+            raise transport.no_api_server(f"its answer to GET {path} is no list")
+        del page
+        yield items
+        del items
+
+
+def documents(
+    transport: Transport,
+    path: str,
+    selector: str | None,
+    most: int,
+    *,
+    accept: str = JSON,
+    **options: str,
+) -> Iterator[Manifest]:
+    """The pages of a list as they are answered: Lists with `items`, or Tables with `rows`.
+
     When the continue token has expired (410), the answer brings another that goes on from the same
     key at a later state (API concepts, "Retrieving large results sets in chunks"). That suits all
     of our lists: what exists throughout is in them.
 
+    Args:
+        accept: the media type of the pages.
+        options: further ones of the query.
+
     Raises:
         ClusterError: a page can't be had, or what answers is no list.
     """
-    query: dict[str, str | int] = {"labelSelector": selector} if selector else {}
+    query: dict[str, str | int] = {**options}
+    if selector:
+        query["labelSelector"] = selector
     limit = min(_FIRST, most)
     while True:
         target = f"{path}?{urlencode({**query, 'limit': limit})}"
         try:
-            page, size = transport.read(target, _TIMEOUT, _MOST_BYTES if limit > 1 else None)
+            at_most = _MOST_BYTES if limit > 1 else None
+            page, size = transport.read(target, _TIMEOUT, at_most, accept)
         except TooLarge:
             limit = max(1, limit // _SMALLER)
             continue
@@ -48,14 +78,14 @@ def pages(
                 raise
             query["continue"] = error.continuation
             continue
-        items, metadata = page.get("items") or [], page.get("metadata")
-        if not isinstance(items, list) or not isinstance(metadata, dict):
+        metadata = page.get("metadata")
+        if not isinstance(metadata, dict):
             raise transport.no_api_server(f"its answer to GET {path} is no list")
-        if items:
-            limit = min(most, max(1, len(items) * _AIM_BYTES // size))
+        if entries := page.get("items") or page.get("rows"):
+            limit = min(most, max(1, len(entries) * _AIM_BYTES // size))
+        del entries
+        yield page
         del page
-        yield items
-        del items
         token = metadata.get("continue")
         if not token:
             return

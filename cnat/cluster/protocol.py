@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
+from cnat.core.settled import Row
 
 _NOT_CALLED = "failed calling webhook"
 
@@ -76,6 +77,10 @@ class Rejected(ClusterError):
         return not self.by_webhook and (self.code in {408, 429} or self.code >= 500)
 
 
+class NoIndex(Exception):
+    """This cluster shows no index of its Ats: they are to be listed whole."""
+
+
 class Source(Protocol):
     """Where Ats and Pods are read."""
 
@@ -83,9 +88,10 @@ class Source(Protocol):
         """The time by the clock that counts for these objects, aware, in UTC."""
 
     def pods(self) -> Iterator[list[Manifest]]:
-        """The Pods with our label, page by page. All requests raise ClusterError.
+        """The Pods with our label that aren't labelled as recorded, page by page.
 
-        A page is the caller's to keep. One who doesn't has one page in memory at a time.
+        All requests raise ClusterError. A page is the caller's to keep. One who doesn't has one
+        page in memory at a time.
         """
 
     def ats(self) -> Iterator[list[Manifest]]:
@@ -101,14 +107,25 @@ class Source(Protocol):
 class Cluster(Source, Protocol):
     """A Source that can be written to. Each write answers the object as it is afterwards."""
 
+    def index(self) -> Iterator[list[Row]]:
+        """The Ats as rows, page by page.
+
+        Raises:
+            NoIndex: at any page; what was answered before is of no use then.
+        """
+
     def create_pod(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         """Create a Pod under strict field validation; as a dry run, only hear what would happen."""
 
     def update_status(self, at: At, status: Manifest) -> Manifest:
         """Replace the status, unless the At was written since it was read (409 Conflict)."""
 
-    def release_pod(self, pod: Pod) -> None:
-        """Remove our finalizer, and only that, from just this Pod (by uid)."""
+    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
+        """Remove our finalizer, and only that, from just this Pod (by uid).
+
+        Args:
+            listed: `pods` is to answer it further on. Else it is labelled as recorded.
+        """
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         """Delete just this Pod (by uid); `unchanged`: and only if nobody wrote it since."""

@@ -32,6 +32,9 @@ class TooLarge(ClusterError):
     """The answer has more bytes than were allowed it."""
 
 
+JSON = "application/json"
+
+
 class _TimedOut(Unreachable):
     """Sent, and not answered in time."""
 
@@ -69,7 +72,7 @@ class Transport:
         method: str,
         path: str,
         body: Manifest | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
         timeout: float = ANSWER_SECONDS,
     ) -> Manifest:
         """Send a request that may be sent again whenever, and decode the answer.
@@ -85,24 +88,27 @@ class Transport:
             OutOfTime: the deadline didn't leave time for (all) tries.
         """
         answer: _Answer = self._retrying(
-            self._send, method, path, body, content_type, None, self._deadline, timeout
+            self._send, method, path, body, content_type, JSON, None, self._deadline, timeout
         )
         return answer.document
 
-    def read(self, path: str, timeout: float, at_most: int | None) -> tuple[Manifest, int]:
+    def read(
+        self, path: str, timeout: float, at_most: int | None, accept: str = JSON
+    ) -> tuple[Manifest, int]:
         """GET what may be large. Answers it, and in how many bytes it came.
 
         Args:
             path: with the query.
             timeout: seconds until it counts as unanswered and is tried again.
             at_most: bytes.
+            accept: the media type of the answer, a kind of JSON.
 
         Raises:
             TooLarge: it has more bytes than that.
             Rejected, Unreachable, OutOfTime: as for `request`.
         """
         answer: _Answer = self._retrying(
-            self._send, "GET", path, None, "application/json", at_most, self._deadline, timeout
+            self._send, "GET", path, None, JSON, accept, at_most, self._deadline, timeout
         )
         return answer
 
@@ -122,7 +128,7 @@ class Transport:
         within = self._deadline.at_most(CREATE_SECONDS)
         try:
             answer: _Answer = self._retrying(
-                self._send, "POST", path, body, "application/json", None, within, ADMISSION_SECONDS
+                self._send, "POST", path, body, JSON, JSON, None, within, ADMISSION_SECONDS
             )
         except OutOfTime as error:
             if in_full and isinstance(error.__cause__, _TimedOut):
@@ -140,6 +146,7 @@ class Transport:
         path: str,
         body: Manifest | None,
         content_type: str,
+        accept: str,
         at_most: int | None,
         deadline: Deadline,
         timeout: float,
@@ -149,7 +156,7 @@ class Transport:
             raise OutOfTime("the pass had to end before this request")
         timeout = min(timeout, remaining)
         headers = self._connection.headers()
-        headers["Accept"] = "application/json"
+        headers["Accept"] = accept
         headers["Content-Type"] = content_type
         sent = self._clock.local()
         until = boot_clock.now() + timeout

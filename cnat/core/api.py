@@ -12,7 +12,10 @@ AT_NAME = f"{GROUP}/at"
 SCHEDULED_TIME = f"{GROUP}/scheduled-time"
 ATTEMPT = f"{GROUP}/attempt"
 FINALIZER = f"{GROUP}/outcome"
+RECORDED = f"{GROUP}/recorded"
 POD_SELECTOR = f"{MANAGED_BY}={MANAGER}"
+# A Pod whose outcome is on record and that nothing is to be done about costs nothing a pass.
+UNRECORDED_POD_SELECTOR = f"{POD_SELECTOR},!{RECORDED}"
 
 FINISHED_PHASES = frozenset({"Succeeded", "Failed", "Missed"})
 PHASES = FINISHED_PHASES | {"Pending", "Suspended", "Running"}

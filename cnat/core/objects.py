@@ -19,6 +19,7 @@ from cnat.core.api import (
     KIND,
     MANAGED_BY,
     MANAGER,
+    RECORDED,
     SCHEDULED_TIME,
 )
 from cnat.core.fields import Malformed, Manifest, moment, typed
@@ -173,6 +174,7 @@ class Pod:
         deletion_requested: when it was asked for, or, where that isn't told any more and it was
             before the containers ended, when they did.
         has_finalizer: whether our finalizer keeps it until its outcome is recorded.
+        recorded: whether the label says so that keeps it out of the list of Pods.
         phase, reason, message: as its status has them. Without a phase it is Pending.
         containers: those that there is something to say about, in this order: init containers,
             containers, sidecars (restartable init containers, KEP-753).
@@ -197,6 +199,7 @@ class Pod:
     deleted: datetime | None
     deletion_requested: datetime | None
     has_finalizer: bool
+    recorded: bool
     node: str
     phase: str
     reason: str
@@ -208,6 +211,11 @@ class Pod:
     reported: bool
     acknowledged: datetime | None
     refused: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of its containers have ended, for good."""
+        return self.phase in {"Succeeded", "Failed"}
 
     @classmethod
     def of(cls, manifest: Manifest) -> Pod:
@@ -244,6 +252,7 @@ class Pod:
             deleted=deleted,
             deletion_requested=_deletion_request(metadata, status, deleted, finished),
             has_finalizer=has_finalizer,
+            recorded=RECORDED in labels,
             node=sys.intern(str(spec.get("nodeName") or "")),
             phase=sys.intern(str(status.get("phase", "Pending"))),
             reason=str(status.get("reason") or ""),

@@ -19,7 +19,7 @@ from cnat.core.schedule import ScheduleError
 # A Pod isn't deleted by us, nor let go of when somebody else has deleted it, until it is so old. A
 # pass that was held up between its lists and its create (by the network, by admission, by retries,
 # by a frozen machine) then finds the name taken, however soon the run ended and was recorded.
-# The sum: a create begins at most 20 s after what it rests on was read (workers.RECENT_SECONDS),
+# The sum: a create begins at most 20 s after what it rests on was read (tasks.RECENT_SECONDS),
 # the last of its tries is over 38 s after that (transport.CREATE_SECONDS), and a second is lost
 # where creationTimestamp is cut to one.
 MIN_POD_AGE_SECONDS = 60.0
@@ -74,10 +74,11 @@ class UpdateStatus:
 
 @dataclass(frozen=True)
 class ReleasePod:
-    """Take our finalizer off: the outcome is recorded."""
+    """Take our finalizer off: the outcome is recorded. `listed`: there is more to do about it."""
 
     at: At
     pod: Pod
+    listed: bool
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def next_action(now: datetime, seen: Seen) -> Action | None:
     """
     return (
         _follow_lost_pod(now, seen)
+        or _list_again(seen)
         or _follow_pods(now, seen)
         or _arm_or_start(now, seen)
         or _clean_up(now, seen)
@@ -154,6 +156,22 @@ def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
     if run.pod_name not in seen.absent:
         return FindPod(seen.at, run.pod_name)
     return _differing(seen.at, status.lost(seen.at, run.instant, run.pod_name, now))
+
+
+def _list_again(seen: Seen) -> Action | None:
+    """A Pod that got its time to live after it was recorded, and so has left the list.
+
+    It comes before the status that answers the edit, after which nobody would ask for it.
+    """
+    status = seen.at.status
+    run, edited = status.run, status.observed_generation != seen.at.generation
+    if run is None or not run.ended or seen.at.ttl_seconds_after_finished is None:
+        return None
+    for its_pod in seen.pods:
+        if its_pod.recorded and not its_pod.deleted:
+            return ReleasePod(seen.at, its_pod, listed=True)
+    known = run.pod_name in {"", *seen.absent, *(its_pod.name for its_pod in seen.pods)}
+    return FindPod(seen.at, run.pod_name) if edited and not known else None
 
 
 def _follow_pods(now: datetime, seen: Seen) -> Action | None:
@@ -189,9 +207,10 @@ def _clean_up(now: datetime, seen: Seen) -> Action | None:
             continue
         if its_pod.deleted and not _name_may_become_free(now, its_pod):
             continue
-        if its_pod.has_finalizer:
-            return ReleasePod(seen.at, its_pod)
         ttl = seen.at.ttl_seconds_after_finished
+        unlabelled = ttl is None and not its_pod.recorded and not its_pod.deleted
+        if its_pod.has_finalizer or unlabelled:
+            return ReleasePod(seen.at, its_pod, listed=ttl is not None)
         completion = attempt.completion(seen.at.status) or its_pod.finished
         if ttl is None or completion is None or its_pod.deleted:
             continue

@@ -85,8 +85,9 @@ def perform(cluster: Cluster, action: plan.Action, seen: Seen) -> Done:
         case plan.UpdateStatus():
             return _update_status(cluster, action, seen)
         case plan.ReleasePod():
-            release_pod(cluster, action.pod)
-            return Done(_with(seen, replace(action.pod, has_finalizer=False)), released(action.pod))
+            release_pod(cluster, action.pod, listed=action.listed)
+            its_pod = replace(action.pod, has_finalizer=False, recorded=not action.listed)
+            return Done(_with(seen, its_pod), released(its_pod))
         case plan.DeletePod():
             return _delete_pod(cluster, action, seen)
         case plan.Preflight():
@@ -98,15 +99,18 @@ def released(its_pod: Pod) -> Written:
     return Written(its_pod.name, instant=its_pod.scheduled_time)
 
 
-def release_pod(cluster: Cluster, its_pod: Pod) -> None:
+def release_pod(cluster: Cluster, its_pod: Pod, *, listed: bool = False) -> None:
     """Take our finalizer off a Pod.
+
+    Args:
+        listed: passes are to see it further on.
 
     Raises:
         Conflict: it is gone, or another has its name.
         ClusterError: the request failed.
     """
     try:
-        cluster.release_pod(its_pod)
+        cluster.release_pod(its_pod, listed=listed)
     except Rejected as error:
         raise _conflict(error) from error
 
@@ -129,13 +133,13 @@ def read_again(cluster: Cluster, seen: Seen, recent_seconds: float) -> Seen:
         pods = tuple(each for each in seen.pods if each.name != name)
         if found is not None and pod.is_of(at, at.instant, number, found):
             pods = (*pods, found)
-    fresh = get_at(cluster, at)
+    fresh = read(cluster, at.namespace, at.name, at.uid)
     if fresh.generation != at.generation:  # What was heard about it was about another spec.
         return replace(seen, at=fresh, pods=pods, checked=False, refusal=None)
     return replace(seen, at=fresh, pods=pods)
 
 
-def get_at(cluster: Cluster, at: At) -> At:
+def read(cluster: Cluster, namespace: str, name: str, uid: str) -> At:
     """The At as it is now.
 
     Raises:
@@ -143,11 +147,11 @@ def get_at(cluster: Cluster, at: At) -> At:
         ClusterError: the request failed.
     """
     try:
-        fresh = At.of(cluster.at(at.namespace, at.name))
+        fresh = At.of(cluster.at(namespace, name))
     except Rejected as error:
         raise _conflict(error) from error
-    if fresh.uid != at.uid:
-        raise Conflict(f"At {at.namespace}/{at.name} was deleted and created anew")
+    if fresh.uid != uid:
+        raise Conflict(f"At {namespace}/{name} was deleted and created anew")
     return fresh
 
 

@@ -90,3 +90,10 @@ class Results:
         self.waiting += 1
         if len(self.next) < _NEXT or waits_for <= self.next[-1].instant:
             self.next = heapq.nsmallest(_NEXT, [*self.next, Waiting(waits_for, namespace, at)])
+
+    def include(self, earlier: Results) -> None:
+        """Count the Ats as well that these results tell of, for which nothing was to be done."""
+        self.ats += earlier.ats
+        self.phases += earlier.phases
+        self.waiting += earlier.waiting
+        self.next = heapq.nsmallest(_NEXT, [*self.next, *earlier.next])

@@ -7,8 +7,7 @@ import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
@@ -17,15 +16,14 @@ from cnat.core import plan
 from cnat.core.fields import Malformed, Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.plan import Seen
-from cnat.engine import actions
+from cnat.engine import actions, order
 from cnat.engine.actions import Conflict, QuotaConflict
+from cnat.engine.order import Rank
 from cnat.engine.results import Change, Failure, Results
+from cnat.engine.settings import Settings
+from cnat.engine.tasks import RECENT_SECONDS, Orphan, Task, Telling, Turn, Unread
 from cnat.engine.work_queue import Order, WorkQueue
 
-# When Pods were listed longer ago than this, Pod and At are read again before a Pod is created. So
-# if another pass has started the run since, its Pod still has the name and this create fails; if
-# before, its Pod or its record was there to be seen. See plan.MIN_POD_AGE_SECONDS for the sum.
-RECENT_SECONDS = 20.0
 # How often, in one pass, an At is read again because somebody else wrote it.
 _CONFLICTS = 3
 
@@ -34,70 +32,12 @@ _LONG_AGO = -math.inf
 _log = logging.getLogger(__name__)
 
 
-class Rank(IntEnum):
-    """What comes first: to start runs. What only informs comes last."""
-
-    START = 0
-    RECORD = 1
-    CLEAN_UP = 2
-    CHECK = 3
-    TELL = 4
-
-
-_RANKS: dict[type[plan.Action], Rank] = {
-    plan.CreatePod: Rank.START,
-    plan.FindPod: Rank.RECORD,
-    plan.UpdateStatus: Rank.RECORD,
-    plan.ReleasePod: Rank.CLEAN_UP,
-    plan.DeletePod: Rank.CLEAN_UP,
-    plan.Preflight: Rank.CHECK,
-}
-
-
-@dataclass(frozen=True)
-class Task:
-    """The next turn of one At.
-
-    Attributes:
-        read_at: `boot_clock.now()` before its Pods were read; the At was read after them.
-        conflicts: how often it was read again because somebody else wrote it.
-        counted: how it stands is in the results already; now it waits for its instant.
-    """
-
-    seen: Seen
-    read_at: float
-    conflicts: int = 0
-    counted: bool = False
-
-    @property
-    def is_recent(self) -> bool:
-        """Whether a Pod may be created on the strength of what was seen."""
-        return boot_clock.now() - self.read_at <= RECENT_SECONDS
-
-
-@dataclass(frozen=True)
-class Orphan:
-    """The release of a Pod whose At is gone."""
-
-    pod: Pod
-
-
-@dataclass(frozen=True)
-class Telling:
-    """An Event to create: the best effort part of a status write."""
-
-    event: Manifest
-
-
 class Workers:
     """Drive each At that is added to where the planner finds nothing more to do.
 
     Args:
         cluster: what is written to; its clock counts.
         deadline: what isn't begun when it passes is left to the next pass.
-        concurrency: writes under way at once.
-        linger: seconds to stay when all is done, to start at their instant the Ats that fall
-            due in that time.
         report: called, from any thread but one at a time, for each Change and Failure.
     """
 
@@ -105,25 +45,34 @@ class Workers:
         self,
         cluster: Cluster,
         deadline: Deadline,
-        *,
-        concurrency: int,
-        linger: float,
+        settings: Settings,
         report: Callable[[Change | Failure], None],
     ) -> None:
         self.results = Results()
         self._cluster = cluster
         self._deadline = deadline
-        self._concurrency = concurrency
-        self._linger = linger
+        self._settings = settings
         self._report = report
-        self._queue: WorkQueue[Task | Orphan | Telling] = WorkQueue(cluster.now, deadline, linger)
+        self._queue: WorkQueue[Task] = WorkQueue(cluster.now, deadline, settings.linger)
         self._one_at_a_time = threading.Lock()
 
-    def add(self, task: Task) -> None:
+    def add_at(self, at: At, pods: tuple[Pod, ...], read_at: float) -> None:
+        """Queue the first turn of an At, if there is anything to do for it.
+
+        Args:
+            pods, read_at: as in Seen and in Turn.
+        """
+        self.add(self._first_turn(at, pods, read_at))
+
+    def add(self, turn: Turn) -> None:
         """Queue the next turn of an At, if there is anything to do for it."""
-        action = self._plan(task)
+        action = self._plan(turn)
         if action is not None:
-            self._queue.put(_order(action, task.seen), task)
+            self._queue.put(order.of_action(action, turn.seen), turn)
+
+    def add_unread(self, unread: Unread) -> None:
+        """Queue the reading of an At, which its first turn follows."""
+        self._queue.put(order.of_row(unread.row, unread.pods, self._cluster.now()), unread)
 
     def add_orphan(self, pod: Pod) -> None:
         """Queue the release of a Pod whose At is gone, if our finalizer keeps it."""
@@ -136,7 +85,7 @@ class Workers:
 
     def run(self) -> None:
         """Work until nothing is left to do, or to wait for."""
-        workers = min(self._concurrency, len(self._queue))
+        workers = min(self._settings.concurrency, len(self._queue))
         if not workers:
             return
         with ThreadPoolExecutor(workers) as pool:
@@ -150,7 +99,7 @@ class Workers:
             finally:
                 self._queue.done()
 
-    def _do(self, task: Task | Orphan | Telling) -> None:
+    def _do(self, task: Task) -> None:
         match task:
             case Telling():
                 self._tell(task.event)
@@ -158,27 +107,48 @@ class Workers:
                 self._defer()
             case Orphan():
                 self._release(task.pod)
-            case Task():
+            case Unread():
+                self._read(task)
+            case Turn():
                 self._take_turn(task)
 
-    def _take_turn(self, task: Task) -> None:
+    def _read(self, unread: Unread) -> None:
+        row = unread.row
+        try:
+            at = actions.read(self._cluster, row.namespace, row.name, row.uid)
+        except Conflict:
+            self._count_conflict()
+        except OutOfTime:
+            self._defer()
+        except ClusterError as error:
+            self._fail(Failure(row.namespace, row.name, "read", _reason(error), str(error)))
+        else:
+            self._take_turn(self._first_turn(at, unread.pods, unread.read_at))
+
+    def _first_turn(self, at: At, pods: tuple[Pod, ...], read_at: float) -> Turn:
+        seen = Seen(
+            at,
+            pods,
+            asks_server=self._settings.asks_server,
+            default_starting_deadline=self._settings.default_starting_deadline,
+        )
+        return Turn(seen, read_at)
+
+    def _take_turn(self, turn: Turn) -> None:
         """Plan one At with the clock of this moment, act, and queue what follows."""
         began = boot_clock.now()
-        at, step = task.seen.at, "read again"
+        at, step = turn.seen.at, "read again"
         try:
-            action = self._plan(task)
-            if isinstance(action, plan.CreatePod) and not task.is_recent:
-                task = self._read_again(task)
-                action = self._plan(task)
-                if isinstance(action, plan.CreatePod) and not task.is_recent:
-                    self._queue.put(_order(action, task.seen), task)
-                    return
+            action = self._plan(turn)
+            while isinstance(action, plan.CreatePod) and not turn.is_recent:
+                turn = self._read_again(turn)
+                action = self._plan(turn)
             if action is None:
                 return
             step = actions.NAMES[type(action)]
-            done = actions.perform(self._cluster, action, task.seen)
+            done = actions.perform(self._cluster, action, turn.seen)
         except Conflict as conflict:
-            self._resolve(task, conflict)
+            self._resolve(turn, conflict)
         except OutOfTime:
             self._defer()
         except ClusterError as error:
@@ -186,16 +156,16 @@ class Workers:
         except Exception as error:  # noqa: BLE001  A bug that one At wakes stops no other.
             self._fail_unforeseen(at, step, error)
         else:
-            self._follow(task, action, done, began)
+            self._follow(turn, action, done, began)
 
-    def _plan(self, task: Task) -> plan.Action | None:
+    def _plan(self, turn: Turn) -> plan.Action | None:
         """What is to be done now; None also for what can't be, which is told, or has its time."""
-        seen = task.seen
+        seen = turn.seen
         try:
             action = plan.next_action(self._cluster.now(), seen)
             if action is not None:
                 return action
-            self._note(task)
+            self._note(turn)
             run, instant = seen.at.status.run, plan.armed_for(seen.at)
             if run and seen.at.status.cannot_start:
                 self._fail(
@@ -209,9 +179,9 @@ class Workers:
                         instant=run.instant,
                     )
                 )
-            elif self._linger and instant:
+            elif self._settings.linger and instant:
                 # What was read before the instant is read again at it.
-                self._queue.put_at(instant, replace(task, read_at=_LONG_AGO, counted=True))
+                self._queue.put_at(instant, replace(turn, read_at=_LONG_AGO, counted=True))
         except Malformed as error:
             message = f"{error}; correct or remove it by hand"
             self._fail(Failure(seen.at.namespace, seen.at.name, "plan", "Malformed", message))
@@ -219,55 +189,55 @@ class Workers:
             self._fail_unforeseen(seen.at, "plan", error)
         return None
 
-    def _note(self, task: Task) -> None:
+    def _note(self, turn: Turn) -> None:
         """Take note of how an At stands for which nothing is left to do."""
-        if not task.counted:
-            at = task.seen.at
+        if not turn.counted:
+            at = turn.seen.at
             with self._one_at_a_time:
                 self.results.stands(at.namespace, at.name, at.status.phase, plan.armed_for(at))
 
-    def _read_again(self, task: Task) -> Task:
+    def _read_again(self, turn: Turn) -> Turn:
         """The same At, read now. With another schedule, or another attempt to make, it may ask for
         a Pod that hasn't been looked for: what somebody has written meanwhile is not recent."""
         read_at = boot_clock.now()
-        fresh = actions.read_again(self._cluster, task.seen, RECENT_SECONDS)
-        unwritten = fresh.at.resource_version == task.seen.at.resource_version
-        return replace(task, seen=fresh, read_at=read_at if unwritten else _LONG_AGO)
+        fresh = actions.read_again(self._cluster, turn.seen, RECENT_SECONDS)
+        unwritten = fresh.at.resource_version == turn.seen.at.resource_version
+        return replace(turn, seen=fresh, read_at=read_at if unwritten else _LONG_AGO)
 
-    def _follow(self, task: Task, action: plan.Action, done: actions.Done, began: float) -> None:
+    def _follow(self, turn: Turn, action: plan.Action, done: actions.Done, began: float) -> None:
         """Tell what was done, and queue the At's next turn."""
-        at = task.seen.at
+        at = turn.seen.at
         if done.event is not None:
             self._queue.put(Order(Rank.TELL), Telling(done.event))
         if done.written is not None:
             self._changed(actions.NAMES[type(action)], at.namespace, at.name, done.written, began)
-        after = replace(task, seen=done.seen)
+        after = replace(turn, seen=done.seen)
         if isinstance(action, plan.CreatePod) and done.written:
             # Planned when its turn comes, since meanwhile another At may be due.
             self._queue.put(Order(Rank.RECORD), after)
         else:
             self.add(after)
 
-    def _resolve(self, task: Task, conflict: Conflict) -> None:
+    def _resolve(self, turn: Turn, conflict: Conflict) -> None:
         """Somebody else came in between: look at the At once more, a few times.
 
         With the same At the same would come of it, but for a quota that others used as well.
         """
-        at = task.seen.at
+        at = turn.seen.at
         try:
-            if task.conflicts < _CONFLICTS:
-                fresh = replace(task.seen, at=actions.get_at(self._cluster, at))
+            if turn.conflicts < _CONFLICTS:
+                again = actions.read(self._cluster, at.namespace, at.name, at.uid)
+                fresh = replace(turn.seen, at=again)
                 changed = fresh.at.resource_version != at.resource_version
                 if changed or isinstance(conflict, QuotaConflict):
-                    self.add(replace(task, seen=fresh, conflicts=task.conflicts + 1))
+                    self.add(replace(turn, seen=fresh, conflicts=turn.conflicts + 1))
                     return
         except Conflict:
             pass  # It is gone, and nothing is to be done for it.
         except ClusterError as error:
             self._fail(Failure(at.namespace, at.name, "read again", _reason(error), str(error)))
             return
-        with self._one_at_a_time:
-            self.results.conflicts += 1
+        self._count_conflict()
 
     def _release(self, pod: Pod) -> None:
         began = boot_clock.now()
@@ -275,8 +245,7 @@ class Workers:
         try:
             actions.release_pod(self._cluster, pod)
         except Conflict:
-            with self._one_at_a_time:
-                self.results.conflicts += 1
+            self._count_conflict()
         except OutOfTime:
             self._defer()
         except ClusterError as error:
@@ -309,6 +278,10 @@ class Workers:
             self.results.changes.append(change)
             self._report(change)
 
+    def _count_conflict(self) -> None:
+        with self._one_at_a_time:
+            self.results.conflicts += 1
+
     def _fail(self, failure: Failure) -> None:
         with self._one_at_a_time:
             self.results.failures.append(failure)
@@ -323,25 +296,6 @@ class Workers:
     def _defer(self) -> None:
         with self._one_at_a_time:
             self.results.deferred += 1
-
-
-def _order(action: plan.Action, seen: Seen) -> Order:
-    """When the turn of an At comes for which this is to be done.
-
-    Ten thousand that can't start hold up neither the one that can nor its record: what was refused
-    before is tried again after all that. That it is refused is recorded as soon as it is known,
-    so that it ranks behind in the next pass, should the time not suffice for all in this one.
-    """
-    rank = _RANKS[type(action)]
-    refused = seen.at.status.cannot_start
-    match action:
-        case plan.CreatePod():
-            return Order(Rank.CHECK if refused else rank, refused, seen.at.instant.timestamp())
-        case plan.UpdateStatus() if seen.refusal:
-            return Order(Rank.START)
-        case plan.Preflight():
-            return Order(rank, refused)
-    return Order(rank)
 
 
 def _reason(error: ClusterError) -> str:

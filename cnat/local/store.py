@@ -17,6 +17,7 @@ from cnat.core import api
 from cnat.core.fields import Manifest, named
 from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
+from cnat.core.settled import Row
 from cnat.local import admission, desired
 from cnat.local.folder import Folder
 from cnat.manifests.problem import Problem
@@ -85,6 +86,10 @@ class LocalCluster:
             ats = self._selection.ats(self._objects.all(api.KIND))
         yield from self._pages(ats)
 
+    def index(self) -> Iterator[list[Row]]:
+        for page in self.ats():
+            yield [Row.of(at) for at in page]
+
     def at(self, namespace: str, name: str) -> Manifest:
         with self._objects.locked():
             self._apply()
@@ -106,13 +111,16 @@ class LocalCluster:
                 raise _conflict(found, "the object has been modified; read it again")
             return self._put({**found, "status": dict(status)})
 
-    def release_pod(self, pod: Pod) -> None:
+    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
         with self._objects.locked():
             found = self._get_same(pod)
             metadata = dict(found["metadata"])
             finalizers = metadata.pop("finalizers", None) or ()
             if others := [each for each in finalizers if each != api.FINALIZER]:
                 metadata["finalizers"] = others
+            metadata["labels"] = {**(metadata.get("labels") or {}), api.RECORDED: "true"}
+            if listed:
+                del metadata["labels"][api.RECORDED]
             self._put({**found, "metadata": metadata})
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:

@@ -62,7 +62,8 @@ class Selection:
             for pod in objects
             if is_pod(pod)
             and self._has(pod)
-            and (pod["metadata"].get("labels") or {}).get(api.MANAGED_BY) == api.MANAGER
+            and (labels := pod["metadata"].get("labels") or {}).get(api.MANAGED_BY) == api.MANAGER
+            and api.RECORDED not in labels
             and (all_readable or Pod.of(pod).at_uid in ats)
         ]
 

@@ -15,8 +15,9 @@ import pytest
 
 from cnat.cluster.deadline import Deadline
 from cnat.core.schedule import rfc3339
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Change, Failure, Results
+from cnat.engine.settings import Settings
 from cnat.local.store import LocalCluster
 from tests.support import factories
 from tests.support.fake_cluster import FakeCluster, Objects
@@ -192,7 +193,7 @@ def phase(sandbox: RealSandbox, name: str) -> str | None:
 def test_the_command_starts_what_falls_due_and_a_signal_ends_it_with_its_summary(
     real_sandbox: RealSandbox,
 ) -> None:
-    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=12)
     real_sandbox.apply(at("soon", schedule=rfc3339(soon)))
     real_sandbox.apply(at("later", schedule=rfc3339(soon + timedelta(minutes=5))))
     process = lingering(real_sandbox)

@@ -20,8 +20,9 @@ from cnat.cluster import live
 from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import ClusterError, OutOfTime
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
+from cnat.engine.settings import Settings
 from tests.support.controlplane.server import ControlPlane
 from tests.support.sandbox import RealSandbox, at
 

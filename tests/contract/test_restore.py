@@ -16,7 +16,8 @@ import pytest
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Rejected
 from cnat.core.objects import Pod
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
+from cnat.engine.settings import Settings
 from tests.contract.test_contract import FAILED, SUCCEEDED, started
 from tests.contract.test_retries import ENDED
 from tests.exactly_once.counted import poll

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from cnat.cluster.deadline import Deadline
 from cnat.core.objects import At
 from cnat.core.schedule import rfc3339
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
+from cnat.engine.settings import Settings
 from cnat.engine.shard import Shard, parse
 from tests.support import factories
 from tests.support.factories import ENDED, FAILED, SUCCEEDED, MadePod, pod_of

@@ -605,7 +605,8 @@ def test_threads_do_not_undo_each_others_writes(tmp_path: Path) -> None:
     cluster = store(tmp_path)
 
     def run(number: int) -> None:
-        cluster.release_pod(Pod.of(cluster.create_pod(pod(f"p{number}", ownerReferences=[]))))
+        created = cluster.create_pod(pod(f"p{number}", ownerReferences=[]))
+        cluster.release_pod(Pod.of(created), listed=True)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(run, range(40)))

@@ -11,8 +11,9 @@ from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster
 from cnat.core.objects import At
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
+from cnat.engine.settings import Settings
 from tests.exactly_once.interceptor import Creations, Hook, Intercepted, nobody
 from tests.support.sandbox import EmbeddedSandbox, Manifest, RealSandbox, Sandbox
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from cnat.cluster.protocol import Cluster
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
+from cnat.core.settled import Row
 
 T = TypeVar("T")
 
@@ -70,6 +71,9 @@ class Intercepted:
     def ats(self) -> Iterator[list[Manifest]]:
         return self._pages("ats", self._cluster.ats())
 
+    def index(self) -> Iterator[list[Row]]:
+        return self._pages("index", self._cluster.index())
+
     def at(self, namespace: str, name: str) -> Manifest:
         return self._request("at", lambda: self._cluster.at(namespace, name))
 
@@ -88,8 +92,8 @@ class Intercepted:
     def update_status(self, at: At, status: Manifest) -> Manifest:
         return self._request("update_status", lambda: self._cluster.update_status(at, status))
 
-    def release_pod(self, pod: Pod) -> None:
-        self._request("release_pod", lambda: self._cluster.release_pod(pod))
+    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
+        self._request("release_pod", lambda: self._cluster.release_pod(pod, listed=listed))
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         self._request("delete_pod", lambda: self._cluster.delete_pod(pod, unchanged=unchanged))
@@ -97,8 +101,8 @@ class Intercepted:
     def create_event(self, event: Manifest) -> None:
         self._request("create_event", lambda: self._cluster.create_event(event))
 
-    def _pages(self, request: str, pages: Iterator[list[Manifest]]) -> Iterator[list[Manifest]]:
-        end: list[Manifest] = []
+    def _pages(self, request: str, pages: Iterator[list[T]]) -> Iterator[list[T]]:
+        end: list[T] = []
         while page := self._request(request, lambda: next(pages, end)):
             yield page
 

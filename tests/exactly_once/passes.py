@@ -55,7 +55,7 @@ class Limits:
     """
 
     concurrency: int = 1
-    page_size: int = 6
+    page_size: int = 5
     timeout: float = 20.0
     patience: float | None = None
     min_pod_age: float | None = 0.0

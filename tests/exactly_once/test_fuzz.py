@@ -23,8 +23,9 @@ from cnat.cluster.protocol import Rejected
 from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import At
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
+from cnat.engine.settings import Settings
 from tests.support.factories import FAILED, MadePod, at, made, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 

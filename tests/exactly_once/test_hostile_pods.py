@@ -155,11 +155,13 @@ def test_a_pod_that_finished_but_was_stripped_and_gone_before_a_pass_is_lost(
 
 def test_a_pod_stripped_of_its_labels_is_still_the_runs(counted: CountedSandbox) -> None:
     name = counted.start(at())
+    labels = counted.pod(name)["metadata"]["labels"]
     counted.sandbox.edit_pod(name, {"labels": None})
     counted.until_silent()
     assert counted.outcome("cnrex") == ("Running", "NotScheduled")
     counted.sandbox.set_pod_status(name, ended(0))
     assert_over(counted, ("Succeeded", "Completed"))
+    counted.sandbox.edit_pod(name, {"labels": labels})
     assert not Pod.of(counted.pod(name)).has_finalizer
 
 

@@ -11,7 +11,7 @@ import pytest
 from cnat.cluster.transport import ADMISSION_SECONDS, CREATE_SECONDS
 from cnat.core.objects import Pod
 from cnat.core.plan import MIN_POD_AGE_SECONDS
-from cnat.engine.workers import RECENT_SECONDS
+from cnat.engine.tasks import RECENT_SECONDS
 from tests.exactly_once.counted import CountedSandbox, poll
 from tests.exactly_once.interceptor import Killed, nobody
 from tests.exactly_once.passes import Cluster, Limits, one

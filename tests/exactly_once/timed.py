@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from cnat.cluster.deadline import Deadline
 from cnat.core import plan
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
+from cnat.engine.settings import Settings
 from cnat.local.store import LocalCluster
 from tests.exactly_once.interceptor import Creations, Hook, Intercepted, nobody
 from tests.support.sandbox import EmbeddedSandbox

@@ -84,7 +84,8 @@ class Objects:
             for (kind, _, name), raw in self.all.items()
             if kind is Pod
             and name not in self.unlisted
-            and (raw["metadata"].get("labels") or {}).get(api.MANAGED_BY) == api.MANAGER
+            and (labels := raw["metadata"].get("labels") or {}).get(api.MANAGED_BY) == api.MANAGER
+            and api.RECORDED not in labels
         ]
 
     def ats(self) -> Iterator[list[Manifest]]:
@@ -154,11 +155,16 @@ class FakeCluster(DryRun):
         self.objects.put(At(written))
         return written
 
-    def release_pod(self, pod: Pod) -> None:
+    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
         self._note("release pod", pod.name)
         found = self._same(pod)
-        finalizers = [each for each in found.raw["metadata"]["finalizers"] if each != api.FINALIZER]
-        self._keep({**found.raw, "metadata": {**found.raw["metadata"], "finalizers": finalizers}})
+        metadata = dict(found.raw["metadata"])
+        finalizers = metadata.get("finalizers", [])
+        metadata["finalizers"] = [each for each in finalizers if each != api.FINALIZER]
+        metadata["labels"] = {**metadata["labels"], api.RECORDED: "true"}
+        if listed:
+            del metadata["labels"][api.RECORDED]
+        self._keep({**found.raw, "metadata": metadata})
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         self._note("delete pod", pod.name)

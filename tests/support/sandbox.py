@@ -22,8 +22,9 @@ from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster, Rejected
 from cnat.core import api
 from cnat.core.objects import At, Pod
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
+from cnat.engine.settings import Settings
 from cnat.local.folder import Folder
 from cnat.local.store import OBJECTS, LocalCluster
 from tests.support.controlplane.server import ControlPlane
@@ -102,7 +103,14 @@ class EmbeddedSandbox:
         self.store().update_status(At(self.at(name)), status or {})
 
     def pods(self) -> list[Manifest]:
-        return [dict(pod) for page in self.store().pods() for pod in page]
+        """All with our label, those included that a pass doesn't list since they are recorded."""
+        list(self.store().pods())  # A round of the garbage collector.
+        with self._objects() as objects:
+            return [
+                dict(each)
+                for each in objects.all("Pod")
+                if (each["metadata"].get("labels") or {}).get(api.MANAGED_BY)
+            ]
 
     def events(self) -> list[Manifest]:
         with self._objects() as objects:

@@ -743,7 +743,7 @@ def test_what_is_not_permitted_is_told(run: Run, real_sandbox: RealSandbox, tmp_
 def test_a_write_that_is_not_permitted_fails_only_what_needs_it(
     run: Run, real_sandbox: RealSandbox, tmp_path: Path
 ) -> None:
-    rules = [{"apiGroups": ["*"], "resources": ["ats", "pods"], "verbs": ["list"]}]
+    rules = [{"apiGroups": ["*"], "resources": ["ats", "pods"], "verbs": ["get", "list"]}]
     name, rbac = (
         "readonly",
         f"/apis/rbac.authorization.k8s.io/v1/namespaces/{real_sandbox.namespace}",
@@ -867,7 +867,8 @@ def test_after_a_signal_what_is_in_flight_is_finished_and_the_rest_is_left(tmp_p
         go_on.wait(60)
 
     created = Answer({"metadata": {"name": "x", "namespace": "default"}}, hold=hold)
-    with FakeServer(page(), page("one", "two"), created).served() as url:
+    ats = page("one", "two")  # Objects where a Table was asked for, and then once more.
+    with FakeServer(page(), ats, ats, created).served() as url:
         process = spawned("--kubeconfig", kubeconfig(tmp_path / "k", url), "--concurrency", "1")
         assert asked.wait(60)
         process.send_signal(signal.SIGTERM)

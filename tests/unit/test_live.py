@@ -81,7 +81,7 @@ def test_only_our_pods_are_listed() -> None:
         list(cluster.pods())
     (asked,) = fake_server.asked
     assert asked.path == "/api/v1/pods"
-    assert asked.query["labelSelector"] == "app.kubernetes.io/managed-by=cnat"
+    assert asked.query["labelSelector"] == api.UNRECORDED_POD_SELECTOR
 
 
 def test_a_namespace_and_a_selector_narrow_the_lists() -> None:
@@ -91,7 +91,7 @@ def test_a_namespace_and_a_selector_narrow_the_lists() -> None:
         list(cluster.ats())
     pods, ats = fake_server.asked
     assert pods.path == "/api/v1/namespaces/shop/pods"
-    assert pods.query["labelSelector"] == "app.kubernetes.io/managed-by=cnat"
+    assert pods.query["labelSelector"] == api.UNRECORDED_POD_SELECTOR
     assert ats.path == f"/apis/{api.GROUP}/{api.VERSION}/namespaces/shop/ats"
     assert ats.query["labelSelector"] == "a=b,c in (d)"
 

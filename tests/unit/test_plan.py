@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnat.core import plan, pod, retry, status
+from cnat.core import api, plan, pod, retry, status
 from cnat.core.fields import Malformed
 from cnat.core.objects import At, Pod
 from cnat.core.plan import (
@@ -294,9 +294,42 @@ def test_a_pod_that_is_going_is_not_deleted_again() -> None:
     assert course(recorded(ended, owner), ended, now=ENDED + HOUR) == []
 
 
+def without_finalizer(labels: dict[str, str]) -> MadePod:
+    """The Pod of a run that is over, released, with these labels beside its own."""
+    labels = {**POD.raw["metadata"]["labels"], **labels}
+    return pod_of(AT, status=SUCCEEDED, metadata={"finalizers": [], "labels": labels})
+
+
 def test_without_a_time_to_live_the_pod_stays() -> None:
-    ended = pod_of(AT, status=SUCCEEDED, metadata={"finalizers": []})
+    ended = without_finalizer({api.RECORDED: "true"})
     assert course(recorded(ended), ended, now=ENDED + timedelta(days=36500)) == []
+
+
+def test_a_pod_that_was_released_without_a_label_gets_it_and_leaves_the_list() -> None:
+    ended = without_finalizer({})
+    cluster = FakeCluster(Objects([recorded(ended), ended], now=ENDED + HOUR))
+    assert [_told(action) for action, _ in steps(cluster)] == [(ReleasePod, NAME)]
+    assert list(cluster.pods()) == [[]]
+
+
+def test_a_pod_with_a_time_to_live_stays_in_the_list() -> None:
+    owner = at(ttlSecondsAfterFinished=7200)
+    ended = pod_of(owner, status=SUCCEEDED)
+    cluster = FakeCluster(Objects([recorded(ended, owner), ended], now=ENDED + HOUR))
+    assert [_told(action) for action, _ in steps(cluster)] == [(ReleasePod, NAME)]
+    assert len(next(cluster.pods())) == 1
+
+
+def test_a_pod_that_gets_its_time_to_live_when_it_has_left_the_list_is_found_and_deleted() -> None:
+    ended = without_finalizer({api.RECORDED: "true"})
+    edited = at(ttlSecondsAfterFinished=60, metadata={"generation": 2})
+    owner = At({**edited.raw, "status": recorded(ended).raw["status"]})
+    assert course(owner, ended, now=ENDED + HOUR) == [
+        (FindPod, NAME),
+        (ReleasePod, NAME),
+        (UpdateStatus, "Succeeded"),
+        (DeletePod, NAME),
+    ]
 
 
 # A Pod that no node is found for in time
@@ -701,7 +734,10 @@ RUNS = {pod.name(AT, each, number): (each, number) for each in INSTANTS for numb
 
 def ours(cluster: FakeCluster) -> set[str]:
     """The names of the Pods in the cluster that are the At's, by label, owner and name."""
-    found = (Pod.of(raw) for kind, raw in _items(cluster) if kind is Pod)
+    labelled = [
+        raw for kind, raw in _items(cluster) if kind is Pod and raw["metadata"].get("labels")
+    ]
+    found = map(Pod.of, labelled)
     return {each.name for each in found if each.at_uid == AT.uid and each.name in RUNS}
 
 

@@ -13,10 +13,11 @@ from cnat.cluster.protocol import NotInstalled, Rejected, Unreachable
 from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.objects import At
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Change, Failure, Results
+from cnat.engine.settings import Settings
 from cnat.engine.shard import Shard
-from cnat.engine.workers import RECENT_SECONDS
+from cnat.engine.tasks import RECENT_SECONDS
 from tests.support.factories import INSTANT, SUCCEEDED, at, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 

@@ -20,7 +20,9 @@ from cnat.core.plan import Seen
 from cnat.core.schedule import rfc3339
 from cnat.engine.reconcile import unreported
 from cnat.engine.results import Change, Failure, Results
-from cnat.engine.workers import RECENT_SECONDS, Task, Workers
+from cnat.engine.settings import Settings
+from cnat.engine.tasks import RECENT_SECONDS, Turn
+from cnat.engine.workers import Workers
 from tests.support.factories import ENDED, INSTANT, SUCCEEDED, MadePod, at, foreign_pod, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
 
@@ -36,7 +38,7 @@ def workers_on(
     report: Callable[[Change | Failure], None] = unreported,
 ) -> Workers:
     deadline = deadline or Deadline(1e6)
-    return Workers(cluster, deadline, concurrency=concurrency, linger=0.0, report=report)
+    return Workers(cluster, deadline, Settings(concurrency=concurrency), report)
 
 
 def applied(
@@ -52,7 +54,7 @@ def applied(
     (ats,), (pods,) = cluster.ats(), cluster.pods()
     for raw in ats:
         mine = tuple(each for each in map(Pod.of, pods) if each.at_uid == At(raw).uid)
-        workers.add(Task(Seen(At(raw), mine), boot_clock.now() - age))
+        workers.add(Turn(Seen(At(raw), mine), boot_clock.now() - age))
     workers.run()
     return workers.results
 
@@ -526,7 +528,7 @@ def test_an_at_whose_starting_deadline_passes_while_it_waits_for_its_turn_does_n
     cluster = FakeCluster(Objects([due(startingDeadlineSeconds=5)], now=NOW))
     workers = workers_on(cluster)
     (ats,) = cluster.ats()
-    workers.add(Task(Seen(At(ats[0])), boot_clock.now()))
+    workers.add(Turn(Seen(At(ats[0])), boot_clock.now()))
     cluster.objects.time += timedelta(seconds=20)
     workers.run()
     assert "create pod" not in [verb for verb, _ in cluster.calls]
@@ -574,7 +576,7 @@ def test_a_due_at_that_waits_with_its_pod_takes_less_than_the_at_alone_as_object
         del objects
         before = tracemalloc.get_traced_memory()[0]
         for text in texts:
-            workers.add(Task(Seen(At(json.loads(text))), 0.0))
+            workers.add(Turn(Seen(At(json.loads(text))), 0.0))
         waiting = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()

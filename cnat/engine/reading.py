@@ -1,0 +1,125 @@
+"""What a pass reads: the Pods first, then the Ats, by the index as far as that will do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import chain
+
+from cnat.cluster import boot_clock
+from cnat.cluster.protocol import Cluster, ClusterError, NoIndex
+from cnat.core.objects import At, Pod
+from cnat.core.settled import Row, is_settled
+from cnat.engine.results import Results
+from cnat.engine.shard import Shard
+from cnat.engine.tasks import Unread
+from cnat.engine.workers import Workers
+
+# How many of all Ats may be read one by one. A request for one costs us and the API server about
+# ten times of what the same At costs in a list.
+_SHARE = 0.1
+# So few are always read one by one.
+_FEW = 20
+# The minute of each hour in which the Ats are read whole, since the index doesn't show all of a
+# status that somebody has edited. Most schedules name a minute that divides by five.
+WHOLE_IN_MINUTE = 37
+
+# (namespace, uid of the At): in another namespace anybody may claim an At for an owner.
+_Owner = tuple[str, str]
+
+
+class Reading:
+    """The lists of one pass, and what they give the workers to do.
+
+    Pods are listed before Ats. So a Pod whose At is absent from the second list is an orphan,
+    and a Pod absent from the first was never created, is already recorded, or is so new that
+    its name answers for it.
+
+    Raises:
+        ClusterError: Pods can't be listed; so from `ats`.
+    """
+
+    def __init__(self, cluster: Cluster, workers: Workers, shard: Shard) -> None:
+        self._cluster = cluster
+        self._workers = workers
+        self._shard = shard
+        self._read_at = boot_clock.now()
+        self._pods = _pods_by_owner(cluster, shard)
+        self._owners: set[_Owner] = set()
+
+    def ats(self, until: datetime) -> None:
+        """Give each At to the workers that there may be something to do for.
+
+        Args:
+            until: what falls due later is not this pass's to start, aware.
+        """
+        unread = self._unread(until)
+        if unread is None:
+            self._ats_whole()
+            return
+        for each in unread:
+            self._workers.add_unread(each)
+
+    def orphans(self) -> None:
+        """Give the workers the Pods whose At wasn't among all that were listed."""
+        for owner, pods in self._pods.items():
+            if owner not in self._owners:
+                for pod in pods:
+                    self._workers.add_orphan(pod)
+
+    def _unread(self, until: datetime) -> list[Unread] | None:
+        """The Ats that need a look, by the index; None where they are to be listed whole."""
+        if self._cluster.now().minute == WHOLE_IN_MINUTE:
+            return None
+        unread: list[Unread] = []
+        shown = Results()
+        try:
+            for row in self._rows():
+                shown.ats += 1
+                pods = self._pods_of(row.namespace, row.uid)
+                if is_settled(row, has_pod=bool(pods), until=until):
+                    waits_for = row.instant if row.phase == "Pending" else None
+                    shown.stands(row.namespace, row.name, row.phase or "", waits_for)
+                else:
+                    unread.append(Unread(row, pods, self._read_at))
+        except NoIndex:
+            return None
+        except ClusterError:  # What has been shown so far is not left undone for that.
+            self._workers.results.include(shown)
+            for each in unread:
+                self._workers.add_unread(each)
+            raise
+        if len(unread) > max(_FEW, _SHARE * shown.ats):
+            return None
+        self._workers.results.include(shown)
+        return unread
+
+    def _rows(self) -> Iterator[Row]:
+        for page in self._cluster.index():
+            yield from (row for row in page if row.uid in self._shard)
+
+    def _ats_whole(self) -> None:
+        for at in map(At.of, chain.from_iterable(self._cluster.ats())):
+            if at.uid in self._shard:
+                self._workers.results.ats += 1
+                pods = self._pods_of(at.namespace, at.uid)
+                self._workers.add_at(at, pods, self._read_at)
+
+    def _pods_of(self, namespace: str, uid: str) -> tuple[Pod, ...]:
+        """Those that the At owns. One that has lost its owner is not ours to touch meanwhile."""
+        owner = namespace, uid
+        if owner not in self._pods:
+            return ()
+        self._owners.add(owner)
+        return tuple(pod for pod in self._pods[owner] if pod.at_uid)
+
+
+def _pods_by_owner(cluster: Cluster, shard: Shard) -> dict[_Owner, tuple[Pod, ...]]:
+    """The Pods that an At owns, or owned until somebody took the owner away, by that At."""
+    pods: dict[_Owner, tuple[Pod, ...]] = {}
+    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):
+        uid = pod.at_uid or pod.orphan_of
+        if uid and uid in shard:
+            owner = pod.namespace, uid
+            pods[owner] = (*pods.get(owner, ()), pod)
+    return pods

@@ -1,0 +1,68 @@
+"""What waits in the queue: the reading of an At, its next turn, an orphan, an Event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnat.cluster import boot_clock
+from cnat.core.fields import Manifest
+from cnat.core.objects import Pod
+from cnat.core.plan import Seen
+from cnat.core.settled import Row
+
+# When Pods were listed longer ago than this, Pod and At are read again before a Pod is created. So
+# if another pass has started the run since, its Pod still has the name and this create fails; if
+# before, its Pod or its record was there to be seen. See plan.MIN_POD_AGE_SECONDS for the sum.
+RECENT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The next turn of one At.
+
+    Attributes:
+        read_at: `boot_clock.now()` before its Pods were read; the At was read after them.
+        conflicts: how often it was read again because somebody else wrote it.
+        counted: how it stands is in the results already; now it waits for its instant.
+    """
+
+    seen: Seen
+    read_at: float
+    conflicts: int = 0
+    counted: bool = False
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether a Pod may be created on the strength of what was seen."""
+        return boot_clock.now() - self.read_at <= RECENT_SECONDS
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An At that must be looked at, of which the index has shown no more than this.
+
+    Attributes:
+        pods: as in Seen.
+        read_at: as in Turn.
+    """
+
+    row: Row
+    pods: tuple[Pod, ...]
+    read_at: float
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """The release of a Pod whose At is gone."""
+
+    pod: Pod
+
+
+@dataclass(frozen=True)
+class Telling:
+    """An Event to create: the best effort part of a status write."""
+
+    event: Manifest
+
+
+Task = Unread | Turn | Orphan | Telling
