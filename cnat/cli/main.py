@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 # threshold of 700 a quarter of the pass would be spent looking for one.
 _GC_THRESHOLD = 50_000
 
+# A plan from files keeps no cluster waiting, so --timeout is not for it; a signal still ends it.
+_OFFLINE_SECONDS = 86_400.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -84,6 +87,8 @@ def _run(options: Options) -> int:
     # A pass that is no dry run says what it does, line by line.
     with Progress(sys.stderr, shown=bool(options.dry_run)) as progress:
         ground = _ground(options, deadline, progress)
+        if options.paths:
+            deadline.extend(_OFFLINE_SECONDS)
         if options.list:
             report = _list(options, ground, progress)
         else:

@@ -70,6 +70,12 @@ def test_a_pod_that_cannot_be_fails(tmp_path: Path) -> None:
     assert "spec.containers[0].image: is required" in told(ran)
 
 
+def test_a_plan_from_files_takes_the_time_it_takes(tmp_path: Path) -> None:
+    ran = gate(written(tmp_path / "at.yaml", at(schedule=TO_COME)), "--timeout", "0.000001")
+    assert ran.returncode == 0
+    assert "1 held" in ran.stdout
+
+
 @pytest.mark.parametrize(("flags", "code"), [([], 0), (["--strict"], 1)])
 def test_what_is_doubtful_is_told_and_fails_only_if_one_is_strict(
     tmp_path: Path, flags: list[str], code: int
