@@ -245,5 +245,6 @@ KNOWN_ELSEWHERE = {
             "failurePolicy; it is tried again with each pass"
         ),
         "given up on a success",
+        "the answer has more than ",  # A page that is asked for anew, with fewer objects.
     },
 }
