@@ -6,6 +6,7 @@ import gc
 import logging
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -128,6 +129,7 @@ def _make_pass(options: Options, ground: Ground, deadline: Deadline, progress: P
         ats=results.ats,
         rows=planned.rows(results.changes, results.failures, as_of, ground.place),
         failures=results.failures,
+        phases=results.phases,
         waiting=results.waiting,
         next=[each for each in results.next if each.instant > as_of],
         conflicts=results.conflicts,
@@ -162,6 +164,7 @@ def _list(options: Options, ground: Ground, progress: Progress) -> Report:
         as_of=as_of,
         ats=len(rows),
         rows=rows,
+        phases=Counter(row.phase for row in rows),
         waiting=len(upcoming),
         next=[Waiting(row.due, row.namespace, row.at) for row in upcoming[:3] if row.due],
         problems=ground.problems,

@@ -64,6 +64,7 @@ def plan() -> Report:
         [START, HOLD, REFUSE],
         [REFUSED],
         dry_run="client",
+        phases={"Running": 1, "Pending": 2},
         waiting=1,
         next=[Waiting(INSTANT + 76 * HOUR, "team", "later")],
         problems=[DOUBTFUL, INVALID],

@@ -60,6 +60,7 @@ def test_a_plan_has_its_rows_and_all_that_fails() -> None:
     assert (invalid["file"], invalid["line"], invalid["field"]) == ("a/typo.yaml", 3, "spec.imgae")
     assert (refused["at"], refused["file"], refused["line"]) == ("bad", "a/bad.yaml", 4)
     assert [each["message"] for each in document["warnings"]] == ["is past"]
+    assert document["phases"] == {"Pending": 2, "Running": 1}
     assert document["next"] == [{"namespace": "team", "at": "later", "due": "2023-05-24T06:00:00Z"}]
 
 

@@ -37,6 +37,7 @@ def _document(report: Report) -> dict[str, Any]:
             *(_failure(each, places.get((each.namespace, each.at))) for each in report.failures),
         ],
         "warnings": [_problem(problem) for problem in report.warnings],
+        "phases": dict(sorted(report.phases.items())),
         "waiting": report.waiting,
         "next": [
             {"namespace": each.namespace, "at": each.at, "due": rfc3339(each.instant)}

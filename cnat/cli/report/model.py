@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from functools import cached_property
@@ -138,6 +138,7 @@ class Report:
         ats: how many were looked at.
         rows: one for each At that something happens to; in a list, one for each At.
         failures: what could not be done, or cannot start.
+        phases: how many Ats stand how, by `status.phase`; "" for those that no pass has seen.
         waiting: how many Ats wait for an instant.
         next: the first few of them, by their instants.
         conflicts, deferred: as in `cnat.engine.results.Results`.
@@ -155,6 +156,7 @@ class Report:
     ats: int
     rows: Sequence[Row] = ()
     failures: Sequence[Failure] = ()
+    phases: Mapping[str, int] = field(default_factory=dict)
     waiting: int = 0
     next: Sequence[Waiting] = ()
     conflicts: int = 0
