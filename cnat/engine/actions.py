@@ -134,9 +134,14 @@ def read_again(cluster: Cluster, seen: Seen, recent_seconds: float) -> Seen:
         if found is not None and pod.is_of(at, at.instant, number, found):
             pods = (*pods, found)
     fresh = read(cluster, at.namespace, at.name, at.uid)
-    if fresh.generation != at.generation:  # What was heard about it was about another spec.
-        return replace(seen, at=fresh, pods=pods, checked=False, refusal=None)
-    return replace(seen, at=fresh, pods=pods)
+    return with_at(replace(seen, pods=pods), fresh)
+
+
+def with_at(seen: Seen, fresh: At) -> Seen:
+    """What is seen, and the At as it is now."""
+    if fresh.generation != seen.at.generation:  # What was heard about it was about another spec.
+        return replace(seen, at=fresh, checked=False, refusal=None)
+    return replace(seen, at=fresh)
 
 
 def read(cluster: Cluster, namespace: str, name: str, uid: str) -> At:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnat.cluster import boot_clock
 from cnat.core.fields import Manifest
-from cnat.core.objects import Pod
+from cnat.core.objects import At, Pod
 from cnat.core.plan import Seen
 from cnat.core.settled import Row
 
@@ -24,17 +24,25 @@ class Turn:
         read_at: `boot_clock.now()` before its Pods were read; the At was read after them.
         conflicts: how often it was read again because somebody else wrote it.
         counted: how it stands is in the results already; now it waits for its instant.
+        has_at: the At is there, and not only which one it is.
     """
 
     seen: Seen
     read_at: float
     conflicts: int = 0
     counted: bool = False
+    has_at: bool = True
 
     @property
     def is_recent(self) -> bool:
         """Whether a Pod may be created on the strength of what was seen."""
         return boot_clock.now() - self.read_at <= RECENT_SECONDS
+
+    def without_at(self) -> Turn:
+        """The same turn, but with no more of its At than says which one it is."""
+        kept = ("namespace", "name", "uid", "generation", "resourceVersion")
+        metadata = {key: self.seen.at.raw["metadata"][key] for key in kept}
+        return replace(self, seen=replace(self.seen, at=At({"metadata": metadata})), has_at=False)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ _LAST_TASK_SECONDS = 10.0
 _SOON_SECONDS = 1.0
 _THREADS_BESIDE = 3
 
+# Bytes of tasks that may wait: some twenty thousand Ats as they are, but only thirty of a mebibyte.
+_MOST_BYTES = 32 << 20
+
 T = TypeVar("T")
 
 
@@ -56,6 +59,7 @@ class WorkQueue(Generic[T]):
         self._ready: list[tuple[Order, int, bytes]] = []
         self._waiting: list[tuple[Order, int, bytes]] = []
         self._number = itertools.count()
+        self._bytes = 0
         self._busy = 0
         self._clock_is_watched = False
         self._changed = threading.Condition()
@@ -63,10 +67,16 @@ class WorkQueue(Generic[T]):
     def __len__(self) -> int:
         return len(self._ready) + len(self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as much waits as should: what is put then had better be small."""
+        return self._bytes >= _MOST_BYTES
+
     def put(self, order: Order, task: T) -> None:
         """Add a task to be done now."""
         pickled = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
         with self._changed:
+            self._bytes += len(pickled)
             heapq.heappush(self._ready, (order, next(self._number), pickled))
             self._changed.notify()
 
@@ -79,6 +89,7 @@ class WorkQueue(Generic[T]):
             if end is None:  # Not yet known, but no later than this.
                 end = self._now().timestamp() + self._deadline.remaining + self._linger
             if due <= end:
+                self._bytes += len(pickled)
                 heapq.heappush(self._waiting, (Order(0, due=due), next(self._number), pickled))
                 self._changed.notify_all()
 
@@ -109,7 +120,9 @@ class WorkQueue(Generic[T]):
                 if self._ready and not self._is_held_back(now):
                     self._busy += 1
                     self._changed.notify()  # Somebody else watches the clock from here.
-                    return heapq.heappop(self._ready)[2]
+                    pickled = heapq.heappop(self._ready)[2]
+                    self._bytes -= len(pickled)
+                    return pickled
                 if not self._busy:
                     self._end_pass(now)
                     if not self._waiting:
@@ -141,3 +154,4 @@ class WorkQueue(Generic[T]):
             self._deadline.extend(self._linger + _LAST_TASK_SECONDS)
             self._waiting = [entry for entry in self._waiting if entry[0].due <= end]
             heapq.heapify(self._waiting)
+        self._bytes = sum(len(pickled) for _, _, pickled in self._ready + self._waiting)

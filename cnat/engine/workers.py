@@ -68,7 +68,7 @@ class Workers:
         """Queue the next turn of an At, if there is anything to do for it."""
         action = self._plan(turn)
         if action is not None:
-            self._queue.put(order.of_action(action, turn.seen), turn)
+            self._put(order.of_action(action, turn.seen), turn)
 
     def add_unread(self, unread: Unread) -> None:
         """Queue the reading of an At, which its first turn follows."""
@@ -139,6 +139,8 @@ class Workers:
         began = boot_clock.now()
         at, step = turn.seen.at, "read again"
         try:
+            if not turn.has_at:
+                turn = self._read_at(turn)
             action = self._plan(turn)
             while isinstance(action, plan.CreatePod) and not turn.is_recent:
                 turn = self._read_again(turn)
@@ -189,6 +191,19 @@ class Workers:
             self._fail_unforeseen(seen.at, "plan", error)
         return None
 
+    def _put(self, place: Order, turn: Turn) -> None:
+        """Queue a turn. Where there is no room for the At, it is read again then."""
+        self._queue.put(place, turn.without_at() if self._queue.is_full else turn)
+
+    def _read_at(self, turn: Turn) -> Turn:
+        """With the At as it is now. What somebody has written meanwhile is not recent."""
+        at = turn.seen.at
+        fresh = actions.read(self._cluster, at.namespace, at.name, at.uid)
+        unwritten = fresh.resource_version == at.resource_version
+        read_at = turn.read_at if unwritten else _LONG_AGO
+        seen = actions.with_at(turn.seen, fresh)
+        return replace(turn, seen=seen, read_at=read_at, has_at=True)
+
     def _note(self, turn: Turn) -> None:
         """Take note of how an At stands for which nothing is left to do."""
         if not turn.counted:
@@ -214,7 +229,7 @@ class Workers:
         after = replace(turn, seen=done.seen)
         if isinstance(action, plan.CreatePod) and done.written:
             # Planned when its turn comes, since meanwhile another At may be due.
-            self._queue.put(Order(Rank.RECORD), after)
+            self._put(Order(Rank.RECORD), after)
         else:
             self.add(after)
 

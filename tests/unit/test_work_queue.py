@@ -71,6 +71,20 @@ def test_rank_comes_before_all_then_who_was_not_refused_then_who_was_due_first()
     assert taken(queue) == ["start early", "start late", "start refused", "record"]
 
 
+def test_it_is_full_while_more_waits_than_there_is_memory_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cnat.engine.work_queue._MOST_BYTES", 2000)
+    clock = Clock()
+    queue = work_queue(clock, linger=60.0)
+    queue.put(Order(0), "x" * 1000)
+    assert not queue.is_full
+    queue.put_at(clock.now(), "x" * 1000)
+    assert queue.is_full
+    queue.take()
+    assert not queue.is_full
+
+
 def test_equals_come_in_their_order() -> None:
     queue = work_queue(Clock())
     works = [f"{number}" for number in range(20)]

@@ -120,6 +120,40 @@ def test_what_was_refused_before_starts_last() -> None:
     ]
 
 
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No memory for what waits."""
+    monkeypatch.setattr("cnat.engine.work_queue._MOST_BYTES", 0)
+
+
+@pytest.mark.usefixtures("no_room")
+def test_an_at_that_there_is_no_room_for_is_read_again_at_its_turn() -> None:
+    coming, overdue = at("coming", schedule=rfc3339(NOW + HOUR)), due("overdue")
+    cluster = FakeCluster(Objects([coming, overdue], now=NOW))
+    results = applied(cluster)
+    assert results.failures == []
+    assert [call for call in cluster.calls if call[0] != "create event"] == [
+        ("get at", "overdue"),
+        ("create pod", pod_name(overdue)),
+        ("get at", "overdue"),
+        ("set status", "overdue"),
+        ("get at", "coming"),
+        ("preflight", pod_name(coming)),
+        ("get at", "coming"),
+        ("set status", "coming"),
+    ]
+
+
+@pytest.mark.usefixtures("no_room")
+def test_an_at_that_is_gone_when_its_turn_comes_is_left_alone() -> None:
+    cluster = FakeCluster(Objects([due()], now=NOW))
+    workers = workers_on(cluster)
+    workers.add(Turn(Seen(due("gone")), boot_clock.now()))
+    workers.run()
+    assert {verb for verb, _ in cluster.calls} == {"get at"}
+    assert workers.results.failures == []
+
+
 def test_among_equals_the_first_come_is_the_first_served() -> None:
     ats = [due(name) for name in ("c", "a", "b")]
     cluster = FakeCluster(Objects(ats, now=NOW))
