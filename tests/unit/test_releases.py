@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 MINORS = [release.removeprefix("v").rpartition(".")[0] for release in RELEASES]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/kubernetes.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/kubernetes.md", "CHANGELOG.md"])
 def test_the_first_and_the_last_release_are_told(name: str) -> None:
     text = " ".join((ROOT / name).read_text().split())
     assert f"Kubernetes {MINORS[0]} to {MINORS[-1]}" in text
