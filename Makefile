@@ -28,7 +28,7 @@ exhaustive: .venv/.ready ## Every fault at every request of a pass, on the real 
 	$(BIN)/python -m pytest -m exhaustive -s tests/exactly_once
 
 # The cluster that KUBECONFIG names gets cnat installed; where none is named, one is made.
-e2e: .venv/.ready ## On a real node: the install and the first sample (minutes)
+e2e: .venv/.ready ## On a real node: the install, the first sample, what can go wrong (minutes)
 	@$(if $(KUBECONFIG),,$(BIN)/python -m tests.support.node) \
 	  $(BIN)/python -m pytest -m e2e tests/e2e
 

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
-# Where the node has it, and where the containers of our Ats see it.
-FOLDER = "/var/lib/cnat-e2e"
+# Where the node has it (each run of the tests another one: a cluster may see several), and where
+# the containers of our Ats see it.
+FOLDER = f"/var/lib/cnat-e2e/{uuid4()}"
 MOUNT = "/disk"
 _LOGS = "/var/log/pods"
 

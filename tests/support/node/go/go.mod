@@ -1,5 +1,5 @@
-// The control plane that the tests run on: one pinned Kubernetes release, its own modules included.
-module cnat.programming-kubernetes.info/tests/controlplane
+// What a real node has beyond the control plane: the same Kubernetes release, pinned as there.
+module cnat.programming-kubernetes.info/tests/node
 
 go 1.26.0
 
