@@ -15,7 +15,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from cnat.cli import logs, verdict
-from cnat.cli.options import PROGRAM, Options, UsageError, parse
+from cnat.cli.flags import PROGRAM, UsageError
+from cnat.cli.options import Options, parse
 from cnat.cli.progress import Progress
 from cnat.cli.report import planned
 from cnat.cli.report.model import Kind, Report

@@ -675,6 +675,15 @@ def test_help_is_help(flag: str, words: str, capsys: pytest.CaptureFixture[str])
     assert words in capsys.readouterr().out
 
 
+def test_the_help_fits_a_screen_and_has_three_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 50
+    assert max(map(len, lines)) <= 100
+    assert sum(line.startswith("  cnat-reconcile -") for line in lines) == 3
+
+
 # What is wrong with the cluster
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cnat.cli import flags as command_flags
 from cnat.cli import options, verdict
 from cnat.cluster.connect import NotConfigured
 from cnat.cluster.protocol import (
@@ -178,9 +179,9 @@ ERRORS: list[tuple[Exception, int, tuple[str, str, str]]] = [
 
 def usage(flags: str) -> str:
     """What is said to these flags, and below it."""
-    with pytest.raises(options.UsageError) as error:
+    with pytest.raises(command_flags.UsageError) as error:
         options.parse(flags.split(" "))
-    return f"{error.value}\nSee '{options.PROGRAM} --help'."
+    return f"{error.value}\nSee '{command_flags.PROGRAM} --help'."
 
 
 @pytest.mark.parametrize(("flags", "wrong", "right"), USAGE)
@@ -216,6 +217,7 @@ def literals(path: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     "path",
     [
+        "cli/flags.py",
         "cli/options.py",
         "cli/show.py",
         "cluster/connect.py",
