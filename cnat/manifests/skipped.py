@@ -13,9 +13,12 @@ from typing import Any
 
 from cnat.manifests import decode
 
-# What no shell command in a manifest has: `{{` and then a word of Helm's, a field, or a variable.
+# Where YAML ends and a template begins: a line or a value that starts with `{{` and then a word of
+# Helm's, a field or a variable. Further inside, it may be a shell command's (`docker ps --format`).
 _ACTION = re.compile(
-    r"\{\{-?\s*(?:[.$]|/\*|(?:if|else|end|range|with|define|template|block|include|tpl|toYaml)\b)"
+    r"^[ \t]*(?:-[ \t]+)*(?:[\w./-]+:[ \t]+)?\{\{-?\s*"
+    r"(?:[.$]|/\*|(?:if|else|end|range|with|define|template|block|include|tpl|toYaml)\b)",
+    re.MULTILINE,
 )
 # https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")

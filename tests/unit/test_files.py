@@ -198,8 +198,12 @@ def test_braces_in_a_command_make_no_template(file: Path) -> None:
     assert isinstance(entry, Document)
 
 
-def test_a_broken_at_with_braces_of_a_shell_is_no_template(file: Path) -> None:
-    (entry,) = read(file, AT.replace('"true"', '"echo {{a,b}}'))
+@pytest.mark.parametrize(
+    "command",
+    ['"echo {{a,b}}', "docker ps --format '{{.Names}}'\n\tsuspend: true", "{{a,b}} {{.Names}}"],
+)
+def test_a_broken_at_with_braces_of_a_shell_is_no_template(file: Path, command: str) -> None:
+    (entry,) = read(file, AT.replace('"true"', command))
     assert isinstance(entry, Problem)
 
 
