@@ -28,10 +28,7 @@ FILES = ("go.mod", "go.sum", "main.go")
 
 _ETCD = "go.etcd.io/etcd/server/v3"
 _GO_MOD = """\
-// The control plane that the tests run on: one Kubernetes release, its own modules included.
-// Written by tests/support/controlplane/module.py.
-module cnat.programming-kubernetes.info/tests/controlplane
-
+{head}
 go {go}
 {godebug}
 require (
@@ -89,7 +86,7 @@ class Download:
 
 
 def write(release: str, directory: Path, go: Go) -> Download:
-    """Write ``go.mod`` and ``go.sum`` of a release beside a ``main.go``.
+    """Write ``go.mod`` and ``go.sum`` anew for a release; the module keeps its name.
 
     Raises:
         AssetsError: Go couldn't get the release, or its modules don't fit together.
@@ -99,13 +96,15 @@ def write(release: str, directory: Path, go: Go) -> Download:
     )
     download = Download(Path(answer["Dir"]), Path(answer["GoMod"]))
     its_own = json.loads(_go(go, directory, "mod", "edit", "-json", str(download.go_mod)))
-    (directory / "go.mod").write_text(_go_mod(release, its_own))
+    go_mod = directory / "go.mod"
+    head, _, _ = go_mod.read_text().partition("\ngo ")
+    go_mod.write_text(_go_mod(head, release, its_own))
     (directory / "go.sum").unlink(missing_ok=True)
     _go(go, directory, "mod", "tidy")
     return download
 
 
-def _go_mod(release: str, its_own: Mapping[str, Any]) -> str:
+def _go_mod(head: str, release: str, its_own: Mapping[str, Any]) -> str:
     staging = [
         each["Old"]["Path"]
         for each in its_own["Replace"]
@@ -120,6 +119,7 @@ def _go_mod(release: str, its_own: Mapping[str, Any]) -> str:
         "k8s.io/kubernetes": release,
     }
     return _GO_MOD.format(
+        head=head,
         go=its_own["Go"],
         godebug="".join(
             f"\ngodebug {each['Key']}={each['Value']}\n" for each in its_own.get("GoDebug") or ()

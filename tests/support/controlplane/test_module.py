@@ -38,9 +38,12 @@ def fake_go(folder: Path) -> Go:
 
 
 def test_its_go_etcd_and_staging_modules_follow_from_the_release(tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("// Why.\nmodule tests/ours\n\ngo 1.26.0\n")
+
     download = module.write("v1.40.2", tmp_path, fake_go(tmp_path))
 
     lines = (tmp_path / "go.mod").read_text().splitlines()
+    assert lines[:2] == ["// Why.", "module tests/ours"]
     assert {
         "go 1.28.0",
         "godebug default=go1.28",
