@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from cnat.cluster import boot_clock
@@ -33,8 +34,9 @@ class Deadline:
         return self.remaining == 0.0
 
     def part(self, share: float) -> Deadline:
-        """One for the first `share` (0.0 to 1.0) of the time left; it passes with this one, too."""
-        return Deadline(self.remaining * share, self)
+        """One for the first `share` (0.0 to 1.0) of the time left. It keeps its distance from this
+        one when that is extended."""
+        return _Earlier(self, self.remaining * (1.0 - share))
 
     def at_most(self, seconds: float) -> Deadline:
         """One for the next `seconds`; it passes with this one, too."""
@@ -56,3 +58,16 @@ class Deadline:
         end = boot_clock.now() + seconds
         while (left := min(end - boot_clock.now(), self.remaining)) > 0.0:
             time.sleep(min(left, LOOK_SECONDS))
+
+
+class _Earlier(Deadline):
+    """A deadline that passes some `seconds` before another."""
+
+    def __init__(self, other: Deadline, seconds: float) -> None:
+        super().__init__(math.inf, other)
+        self._other = other
+        self._seconds = seconds
+
+    @property
+    def remaining(self) -> float:
+        return 0.0 if self._expired else max(0.0, self._other.remaining - self._seconds)

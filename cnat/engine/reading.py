@@ -10,9 +10,12 @@ from cnat.cluster import boot_clock
 from cnat.cluster.protocol import Cluster, ClusterError, NoIndex
 from cnat.core.objects import At, Pod
 from cnat.core.settled import Row, is_settled
+from cnat.engine import order
+from cnat.engine.pods import Owner, by_owner
 from cnat.engine.results import Results
 from cnat.engine.shard import Shard
 from cnat.engine.tasks import Unread
+from cnat.engine.work_queue import Order
 from cnat.engine.workers import Workers
 
 # How many of all Ats may be read one by one. A request for one costs us and the API server about
@@ -23,9 +26,6 @@ _FEW = 20
 # The minute of each hour in which the Ats are read whole, since the index doesn't show all of a
 # status that somebody has edited. Most schedules name a minute that divides by five.
 WHOLE_IN_MINUTE = 37
-
-# (namespace, uid of the At): in another namespace anybody may claim an At for an owner.
-_Owner = tuple[str, str]
 
 
 class Reading:
@@ -44,8 +44,8 @@ class Reading:
         self._workers = workers
         self._shard = shard
         self._read_at = boot_clock.now()
-        self._pods = _pods_by_owner(cluster, shard)
-        self._owners: set[_Owner] = set()
+        self._pods = by_owner(cluster, shard)
+        self._owners: set[Owner] = set()
 
     def ats(self, until: datetime) -> None:
         """Give each At to the workers that there may be something to do for.
@@ -57,8 +57,8 @@ class Reading:
         if unread is None:
             self._ats_whole()
             return
-        for each in unread:
-            self._workers.add_unread(each)
+        for each, its_order in unread:
+            self._workers.add_unread(each, its_order)
 
     def orphans(self) -> None:
         """Give the workers the Pods whose At wasn't among all that were listed."""
@@ -67,11 +67,12 @@ class Reading:
                 for pod in pods:
                     self._workers.add_orphan(pod)
 
-    def _unread(self, until: datetime) -> list[Unread] | None:
+    def _unread(self, until: datetime) -> list[tuple[Unread, Order]] | None:
         """The Ats that need a look, by the index; None where they are to be listed whole."""
         if self._cluster.now().minute == WHOLE_IN_MINUTE:
             return None
-        unread: list[Unread] = []
+        unread: list[tuple[Unread, Order]] = []
+        now = self._cluster.now()
         shown = Results()
         try:
             for row in self._rows():
@@ -81,13 +82,15 @@ class Reading:
                     waits_for = row.instant if row.phase == "Pending" else None
                     shown.stands(row.namespace, row.name, row.phase or "", waits_for)
                 else:
-                    unread.append(Unread(row, pods, self._read_at))
+                    its_order = order.of_row(row, pods, now)
+                    known = Unread(row.namespace, row.name, row.uid, pods, self._read_at)
+                    unread.append((known, its_order))
         except NoIndex:
             return None
         except ClusterError:  # What has been shown so far is not left undone for that.
             self._workers.results.include(shown)
-            for each in unread:
-                self._workers.add_unread(each)
+            for each, its_order in unread:
+                self._workers.add_unread(each, its_order)
             raise
         if len(unread) > max(_FEW, _SHARE * shown.ats):
             return None
@@ -112,14 +115,3 @@ class Reading:
             return ()
         self._owners.add(owner)
         return tuple(pod for pod in self._pods[owner] if pod.at_uid)
-
-
-def _pods_by_owner(cluster: Cluster, shard: Shard) -> dict[_Owner, tuple[Pod, ...]]:
-    """The Pods that an At owns, or owned until somebody took the owner away, by that At."""
-    pods: dict[_Owner, tuple[Pod, ...]] = {}
-    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):
-        uid = pod.at_uid or pod.orphan_of
-        if uid and uid in shard:
-            owner = pod.namespace, uid
-            pods[owner] = (*pods.get(owner, ()), pod)
-    return pods

@@ -8,7 +8,6 @@ from cnat.cluster import boot_clock
 from cnat.core.fields import Manifest
 from cnat.core.objects import At, Pod
 from cnat.core.plan import Seen
-from cnat.core.settled import Row
 
 # When Pods were listed longer ago than this, Pod and At are read again before a Pod is created. So
 # if another pass has started the run since, its Pod still has the name and this create fails; if
@@ -47,14 +46,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class Unread:
-    """An At that must be looked at, of which the index has shown no more than this.
+    """An At that must be looked at, of which no more than this is known.
 
     Attributes:
         pods: as in Seen.
         read_at: as in Turn.
     """
 
-    row: Row
+    namespace: str
+    name: str
+    uid: str
     pods: tuple[Pod, ...]
     read_at: float
 
@@ -73,4 +74,9 @@ class Telling:
     event: Manifest
 
 
-Task = Unread | Turn | Orphan | Telling
+@dataclass(frozen=True)
+class Look:
+    """A look at the Pods, while the pass lingers, for what has ended meanwhile."""
+
+
+Task = Unread | Turn | Orphan | Telling | Look

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
@@ -19,15 +20,19 @@ from cnat.core.plan import Seen
 from cnat.engine import actions, order
 from cnat.engine.actions import Conflict, QuotaConflict
 from cnat.engine.order import Rank
+from cnat.engine.pods import by_owner
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.settings import Settings
-from cnat.engine.tasks import RECENT_SECONDS, Orphan, Task, Telling, Turn, Unread
+from cnat.engine.tasks import RECENT_SECONDS, Look, Orphan, Task, Telling, Turn, Unread
 from cnat.engine.work_queue import Order, WorkQueue
 
 # How often, in one pass, an At is read again because somebody else wrote it.
 _CONFLICTS = 3
 
 _LONG_AGO = -math.inf
+
+# How often a lingering pass lists the Pods. A list of those that run is a few KB.
+_LOOKS_EVERY = timedelta(seconds=5)
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +75,9 @@ class Workers:
         if action is not None:
             self._put(order.of_action(action, turn.seen), turn)
 
-    def add_unread(self, unread: Unread) -> None:
+    def add_unread(self, unread: Unread, its_order: Order) -> None:
         """Queue the reading of an At, which its first turn follows."""
-        self._queue.put(order.of_row(unread.row, unread.pods, self._cluster.now()), unread)
+        self._queue.put(its_order, unread)
 
     def add_orphan(self, pod: Pod) -> None:
         """Queue the release of a Pod whose At is gone, if our finalizer keeps it."""
@@ -85,6 +90,8 @@ class Workers:
 
     def run(self) -> None:
         """Work until nothing is left to do, or to wait for."""
+        if self._settings.linger and (len(self._queue) or self.results.phases["Running"]):
+            self._look_later()
         workers = min(self._settings.concurrency, len(self._queue))
         if not workers:
             return
@@ -111,17 +118,19 @@ class Workers:
                 self._read(task)
             case Turn():
                 self._take_turn(task)
+            case Look():
+                self._look()
 
     def _read(self, unread: Unread) -> None:
-        row = unread.row
+        namespace, name = unread.namespace, unread.name
         try:
-            at = actions.read(self._cluster, row.namespace, row.name, row.uid)
+            at = actions.read(self._cluster, namespace, name, unread.uid)
         except Conflict:
             self._count_conflict()
         except OutOfTime:
             self._defer()
         except ClusterError as error:
-            self._fail(Failure(row.namespace, row.name, "read", _reason(error), str(error)))
+            self._fail(Failure(namespace, name, "read", _reason(error), str(error)))
         else:
             self._take_turn(self._first_turn(at, unread.pods, unread.read_at))
 
@@ -133,6 +142,25 @@ class Workers:
             default_starting_deadline=self._settings.default_starting_deadline,
         )
         return Turn(seen, read_at)
+
+    def _look(self) -> None:
+        """Have recorded what has ended meanwhile, and look again while anything goes on."""
+        read_at, goes_on = boot_clock.now(), False
+        try:
+            for (namespace, uid), pods in by_owner(self._cluster, self._settings.shard).items():
+                owned = tuple(pod for pod in pods if pod.at_uid)
+                goes_on = goes_on or not all(pod.ended for pod in owned)
+                if any(pod.ended and pod.has_finalizer for pod in owned):
+                    unread = Unread(namespace, owned[0].at_name, uid, owned, read_at)
+                    self.add_unread(unread, Order(Rank.RECORD))
+        except ClusterError as error:
+            # What has ended is in the lists of the next pass, too.
+            _log.debug("Pods not listed again: %s", error)
+        if goes_on or len(self._queue):
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._queue.put_at(self._cluster.now() + _LOOKS_EVERY, Look())
 
     def _take_turn(self, turn: Turn) -> None:
         """Plan one At with the clock of this moment, act, and queue what follows."""

@@ -31,12 +31,19 @@ TEN_MINUTES = 600.0
 
 
 class Lingering(Deadline):
-    """Time stands still until the pass is over; then its window opens, and the instant comes."""
+    """Time stands still until the pass is over; then its window opens, the instant comes, and each
+    look at the clock takes a minute."""
 
     def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         super().__init__(30.0)
         self.time = BEFORE
         self._meanwhile = meanwhile
+
+    def now(self) -> datetime:
+        now = self.time
+        if now >= INSTANT:
+            self.time += timedelta(minutes=1)
+        return now
 
     def extend(self, seconds: float) -> None:
         super().extend(seconds)
@@ -48,7 +55,7 @@ def linger(
     sandbox: EmbeddedSandbox, deadline: Lingering | None = None, seconds: float = TEN_MINUTES
 ) -> Results:
     deadline = deadline or Lingering()
-    cluster = LocalCluster(sandbox.directory, lambda: deadline.time)
+    cluster = LocalCluster(sandbox.directory, deadline.now)
     return reconcile(cluster, deadline, Settings(concurrency=2, linger=seconds))
 
 
@@ -147,7 +154,7 @@ def test_each_is_read_again_right_before_it_starts() -> None:
     deadline = Lingering()
     there = Objects(ats, now=BEFORE)
     cluster = FakeCluster(there)
-    cluster.now = lambda: deadline.time
+    cluster.now = deadline.now
     reconcile(cluster, deadline, Settings(concurrency=1, linger=TEN_MINUTES))
     instants = [call for call in cluster.calls if call[0] in ("get at", "create pod")]
     assert [(verb, name.partition("-")[0]) for verb, name in instants] == [
@@ -156,6 +163,31 @@ def test_each_is_read_again_right_before_it_starts() -> None:
         ("get at", "two"),
         ("create pod", "two"),
     ]
+
+
+# What ends meanwhile
+
+
+def test_what_ends_while_the_pass_stays_is_recorded_in_it(
+    embedded_sandbox: EmbeddedSandbox,
+) -> None:
+    embedded_sandbox.apply(at())
+    embedded_sandbox.reconcile()
+    (pod,) = embedded_sandbox.pods()
+
+    def end() -> None:
+        embedded_sandbox.set_pod_status(pod["metadata"]["name"], {"phase": "Succeeded"})
+
+    results = linger(embedded_sandbox, Lingering(end))
+    assert actions(results) == ["set status Succeeded", "release pod cnrex"]
+
+
+def test_with_nothing_under_way_nobody_looks(embedded_sandbox: EmbeddedSandbox) -> None:
+    embedded_sandbox.apply(at(suspend=True))
+    embedded_sandbox.reconcile()
+    deadline = Lingering()
+    assert actions(linger(embedded_sandbox, deadline)) == []
+    assert deadline.time == BEFORE, "the pass stayed"
 
 
 # The command

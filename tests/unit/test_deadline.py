@@ -66,3 +66,16 @@ def test_a_sleeper_is_woken_when_it_is_ended(monkeypatch: pytest.MonkeyPatch) ->
     deadline.expire()
     sleeper.join()
     assert deadline.passed
+
+
+def test_a_part_passes_with_the_whole_and_keeps_its_distance_when_that_is_extended() -> None:
+    whole = Deadline(0.0)
+    part = whole.part(0.75)
+    assert part.passed
+    whole = Deadline(LONG)
+    part = whole.part(0.75)
+    assert 0.7 * LONG < part.remaining <= 0.75 * LONG
+    whole.extend(2 * LONG)
+    assert 1.7 * LONG < part.remaining <= 1.75 * LONG
+    whole.expire()
+    assert part.passed
