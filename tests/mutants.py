@@ -297,7 +297,7 @@ MUTANTS = [
     Mutant(
         "I4 Pods before Ats",
         "Ats are listed first",
-        "engine/reading",
+        "engine/pods",
         "    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):\n",
         "    pages = [list(page) for page in cluster.index()]\n"
         "    cluster.index = lambda: iter(pages)  # type: ignore[method-assign]\n"

@@ -258,7 +258,7 @@ def test_the_command_starts_what_falls_due_and_a_signal_ends_it_with_its_summary
 def test_the_command_starts_nothing_that_was_taken_back_while_it_waited(
     real_sandbox: RealSandbox,
 ) -> None:
-    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=15)
     names = ("deleted", "edited", "kept", "suspended")
     for name in names:
         real_sandbox.apply(at(name, schedule=rfc3339(soon)))
