@@ -1,0 +1,37 @@
+"""Nothing that may happen breaks the promise: not sampled, but every order of it, up to a bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.exactly_once.every_order import Bounds, search
+
+
+def assert_holds(bounds: Bounds, capsys: pytest.CaptureFixture[str], **spec: Any) -> None:
+    found = search(bounds, **spec)
+    with capsys.disabled():
+        print(f"\n{found.states} states, of {found.worlds} worlds: {bounds}")
+    assert found.story == (), "\n".join(found.story)
+
+
+def test_two_passes_may_meet_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert_holds(Bounds(passes=2), capsys)
+
+
+@pytest.mark.exhaustive
+def test_an_at_may_be_replaced_while_two_passes_meet(capsys: pytest.CaptureFixture[str]) -> None:
+    assert_holds(Bounds(passes=2, ats_replaced=1), capsys)
+
+
+def test_a_pod_may_be_deleted_while_two_passes_meet(capsys: pytest.CaptureFixture[str]) -> None:
+    assert_holds(Bounds(passes=2, pods_deleted=1), capsys)
+
+
+@pytest.mark.exhaustive
+def test_three_passes_may_be_killed_anywhere_while_a_run_is_retried(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bounds = Bounds(passes=3, at_once=1, ticks=1)
+    assert_holds(bounds, capsys, retryPolicy="Failed", backoffLimit=1)
