@@ -20,13 +20,15 @@ from unittest.mock import patch
 
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import Rejected
+from cnat.cluster.protocol import NoIndex, Rejected
 from cnat.cluster.transport import CREATE_SECONDS
 from cnat.core import api
 from cnat.core.objects import At, Pod
 from cnat.core.schedule import rfc3339
+from cnat.core.settled import Row
 from cnat.engine import workers
-from cnat.engine.reconcile import Settings, reconcile
+from cnat.engine.reconcile import reconcile
+from cnat.engine.settings import Settings
 from tests.support.sandbox import at
 
 World = dict[str, Any]
@@ -94,6 +96,9 @@ class Replay:
     def ats(self) -> Iterator[list[Mapping[str, Any]]]:
         yield self._ask("ats")
 
+    def index(self) -> Iterator[list[Row]]:
+        raise NoIndex("this server answers no tables")
+
     def at(self, namespace: str, name: str) -> Manifest:  # noqa: ARG002
         return self._object("at")
 
@@ -106,8 +111,8 @@ class Replay:
     def update_status(self, at: At, status: Mapping[str, Any]) -> Manifest:
         return self._object("update", at.uid, at.resource_version, status)
 
-    def release_pod(self, pod: Pod) -> None:
-        self._ask("release", pod.name, pod.uid)
+    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
+        self._ask("release", pod.name, pod.uid, listed)
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         self._ask("delete", pod.name, pod.uid, pod.resource_version if unchanged else None)
@@ -220,7 +225,9 @@ def _touch(world: World, manifest: Manifest) -> Manifest:
 
 
 def _pods(world: World) -> list[Manifest]:
-    return list(world["pods"].values())
+    return [
+        each for each in world["pods"].values() if api.RECORDED not in each["metadata"]["labels"]
+    ]
 
 
 def _ats(world: World) -> list[Manifest]:
@@ -275,9 +282,11 @@ def _same(world: World, name: str, uid: str) -> Manifest:
     return found
 
 
-def _release(world: World, name: str, uid: str) -> None:
+def _release(world: World, name: str, uid: str, listed: bool) -> None:
     found = _same(world, name, uid)
     found["metadata"]["finalizers"] = []
+    if not listed:
+        found["metadata"]["labels"][api.RECORDED] = "true"
     _touch(world, found)
     if "deletionTimestamp" in found["metadata"]:
         del world["pods"][name]
