@@ -69,7 +69,7 @@ class Cluster:
 
     def pod(self, name: str) -> Manifest:
         """The Pod of an At, by our label; empty if it is gone."""
-        pods: list[Manifest] = self.get("pod", f"--selector={api.GROUP}/at={name}")["items"]
+        pods: list[Manifest] = self.get("pod", f"--selector={api.GROUP}/at={name}").get("items", [])
         return pods[0] if pods else {}
 
     def events(self, name: str) -> list[str]:
