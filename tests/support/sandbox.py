@@ -93,7 +93,10 @@ class EmbeddedSandbox:
             raise Rejected(422, "Invalid", str(problems[0]))
 
     def delete_at(self, name: str) -> None:
-        self._file(name).unlink()
+        file = self._file(name)
+        if not file.exists():
+            raise Rejected(404, "NotFound", f"there is no At {name}")
+        file.unlink()
         self.store()
 
     def at(self, name: str) -> Manifest:
