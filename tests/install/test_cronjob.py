@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -97,19 +98,23 @@ def sandbox_has_started(sandbox: RealSandbox) -> bool:
     return len(sandbox.pods()) == 1
 
 
-def test_a_punctual_pass_starts_an_at_at_its_second(
+def test_a_punctual_pass_starts_an_at_at_its_second_and_records_how_it_ended(
     installed: ControlPlane, kubelet: Kubelet, tmp_path: Path
 ) -> None:
     with RealSandbox.opened(installed) as sandbox:
         job_from(installed, overlay(tmp_path, components=["punctual"]), "punctual")
         (pod,) = pods_of(installed, "punctual")
-        due = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
+        due = (datetime.now(UTC) + timedelta(seconds=8)).replace(microsecond=0)
         sandbox.apply(at(schedule=rfc3339(due)))
 
-        kubelet.run(pod)
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(kubelet.run, pod)
+            (started,) = eventually(sandbox.pods)
+            sandbox.set_pod_status(started["metadata"]["name"], {"phase": "Succeeded"})
+            run.result()
 
-        (started,) = sandbox.pods()
         assert started["metadata"]["creationTimestamp"] == rfc3339(due)
+        assert sandbox.at("cnrex")["status"]["phase"] == "Succeeded"
 
 
 def test_without_replay_what_is_long_overdue_is_missed(

@@ -115,7 +115,8 @@ def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
     assert a_pass() == 0
     cluster.kubectl("wait", "--for=condition=Complete", "at/cnrex", "--timeout=1s")
     _, row = cluster.kubectl("get", "at").stdout.splitlines()
-    assert row.split()[:3] == ["cnrex", "2023-05-21T02:00:00Z", "Succeeded"]
+    due = "2023-05-21T02:00:00Z"
+    assert row.split()[:5] == ["cnrex", due, due, "Succeeded", "Completed"]
 
     # Break something, and read why.
     apply(cluster, at("broken", serviceAccountName="nobody"))
