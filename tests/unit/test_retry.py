@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cnat.core import attempts, plan, pod, retry, status
+from cnat.core import api, attempts, plan, pod, retry, status
 from cnat.core.objects import At
 from cnat.core.plan import CreatePod, DeletePod, FindPod, ReleasePod, UpdateStatus
 from cnat.core.record import Condition, PastAttempt, Run, Status
@@ -256,7 +256,8 @@ def test_an_attempt_whose_end_is_not_known_to_the_second_is_followed_at_once() -
 
 def test_a_pass_that_looks_while_it_waits_writes_nothing() -> None:
     waiting = after(on_a_node(FAILED), at(retryPolicy="Failed"))
-    released = on_a_node(FAILED, {"finalizers": []})
+    labels = {**on_a_node(FAILED).raw["metadata"]["labels"], api.RECORDED: "true"}
+    released = on_a_node(FAILED, {"finalizers": [], "labels": labels})
     assert course(waiting, released, now=ENDED + SECOND) == []
 
 
