@@ -7,6 +7,7 @@ are. They are unpacked and not installed: no script of theirs runs.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -56,7 +57,7 @@ def _fetched(packages: Sequence[str], scratch: Path) -> list[Path]:
     for folder in ("lists/partial", "archives/partial"):
         (scratch / folder).mkdir(parents=True)
     sources = scratch / "sources.list"
-    sources.write_text(f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {SUITE} main\n")
+    sources.write_text(f"deb [signed-by={KEYRING}] {_mirror()} {SUITE} main\n")
     (scratch / "status").touch()  # nothing is installed
     settings = {
         "Dir::State": scratch,
@@ -77,7 +78,18 @@ def _fetched(packages: Sequence[str], scratch: Path) -> list[Path]:
     return sorted(files, key=lambda path: not path.name.startswith("base-files_"))
 
 
-def _run(*command: str) -> None:
+def _mirror() -> str:
+    """The mirror of Debian that this machine's own packages come from, or DEBIAN_MIRROR names."""
+    if given := os.environ.get("DEBIAN_MIRROR"):
+        return given
+    for uri in _run("apt-get", "indextargets", "--format=$(REPO_URI)").split():
+        if uri.rstrip("/").endswith("/debian"):
+            return uri
+    raise NodeError("no mirror of Debian is among this machine's apt sources: set DEBIAN_MIRROR")
+
+
+def _run(*command: str) -> str:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise NodeError(f"{' '.join(command[:1])} failed:\n{result.stderr or result.stdout}")
+    return result.stdout
