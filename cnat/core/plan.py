@@ -124,7 +124,7 @@ def next_action(now: datetime, seen: Seen) -> Action | None:
     """
     return (
         _follow_lost_pod(now, seen)
-        or _list_again(seen)
+        or _list_again(now, seen)
         or _follow_pods(now, seen)
         or _arm_or_start(now, seen)
         or _clean_up(now, seen)
@@ -158,10 +158,11 @@ def _follow_lost_pod(now: datetime, seen: Seen) -> Action | None:
     return _differing(seen.at, status.lost(seen.at, run.instant, run.pod_name, now))
 
 
-def _list_again(seen: Seen) -> Action | None:
+def _list_again(now: datetime, seen: Seen) -> Action | None:
     """A Pod that got its time to live after it was recorded, and so has left the list.
 
-    It comes before the status that answers the edit, after which nobody would ask for it.
+    It comes before the status that answers the edit, after which nobody would ask for it; and so
+    does what else is to be done about it, should it have lost our label, too.
     """
     status = seen.at.status
     run, edited = status.run, status.observed_generation != seen.at.generation
@@ -170,8 +171,11 @@ def _list_again(seen: Seen) -> Action | None:
     for its_pod in seen.pods:
         if its_pod.recorded and not its_pod.deleted:
             return ReleasePod(seen.at, its_pod, listed=True)
-    known = run.pod_name in {"", *seen.absent, *(its_pod.name for its_pod in seen.pods)}
-    return FindPod(seen.at, run.pod_name) if edited and not known else None
+    if not edited:
+        return None
+    if run.pod_name in {"", *seen.absent, *(its_pod.name for its_pod in seen.pods)}:
+        return _clean_up(now, seen)
+    return FindPod(seen.at, run.pod_name)
 
 
 def _follow_pods(now: datetime, seen: Seen) -> Action | None:

@@ -327,8 +327,24 @@ def test_a_pod_that_gets_its_time_to_live_when_it_has_left_the_list_is_found_and
     assert course(owner, ended, now=ENDED + HOUR) == [
         (FindPod, NAME),
         (ReleasePod, NAME),
-        (UpdateStatus, "Succeeded"),
         (DeletePod, NAME),
+        (FindPod, NAME),
+        (UpdateStatus, "Succeeded"),
+    ]
+
+
+def test_a_pod_without_labels_is_cleaned_up_before_the_status_after_which_nobody_asks_for_it() -> (
+    None
+):
+    ended = pod_of(AT, status=SUCCEEDED, metadata={"labels": {}})
+    edited = at(ttlSecondsAfterFinished=60, metadata={"generation": 2})
+    owner = At({**edited.raw, "status": recorded(ended).raw["status"]})
+    assert course(owner, ended, now=ENDED + HOUR) == [
+        (FindPod, NAME),
+        (ReleasePod, NAME),
+        (DeletePod, NAME),
+        (FindPod, NAME),
+        (UpdateStatus, "Succeeded"),
     ]
 
 
