@@ -399,7 +399,7 @@ MUTANTS = [
     Mutant(
         "I8 hands off",
         "our label alone makes a Pod ours",
-        "core/objects",
+        "core/observed_pod",
         'at_uid=str(at.get("uid", "")),',
         'at_uid=str(at.get("uid") or labels.get(AT_UID, "")),',
         f"{_ONCE}/test_hostile_pods.py::test_a_pod_without_its_owner_is_left_alone",

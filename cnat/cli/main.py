@@ -24,7 +24,7 @@ from cnat.cli.show import show
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.dry_run import DryRun
 from cnat.cluster.protocol import Cluster, Source
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Waiting
 from cnat.engine.settings import Settings

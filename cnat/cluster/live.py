@@ -16,8 +16,9 @@ from cnat.cluster.protocol import NoIndex, NotInstalled, Rejected
 from cnat.cluster.server_clock import ServerClock
 from cnat.cluster.transport import Transport
 from cnat.core import api
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.settled import Row
 
 # The lists may take this part of the pass's time. What is left is for what they have shown so far,

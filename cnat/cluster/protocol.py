@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.settled import Row
 
 _NOT_CALLED = "failed calling webhook"

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cnat.core import pod
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.core.record import Status
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cnat.core import api
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.outcome import STARTING
 from cnat.core.record import Run, Status
 from cnat.core.schedule import rfc3339

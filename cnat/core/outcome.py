@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cnat.core.api import POD_LOST
-from cnat.core.objects import Container, Pod
+from cnat.core.observed_pod import Container, Pod
 from cnat.core.record import Run
 from cnat.core.schedule import rfc3339
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cnat.core import attempts, pod, retry, status
+from cnat.core.at import At
 from cnat.core.fields import Malformed, Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.record import Status
 from cnat.core.schedule import ScheduleError
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from cnat.core import api
+from cnat.core.at import At
 from cnat.core.fields import Malformed, Manifest, typed
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 
 _MAX_LENGTH = 63

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from cnat.core.at import At
 from cnat.core.fields import Malformed
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.record import PastAttempt
 
 # The back-off of the Job controller, in the numbers of the Job API's documentation.

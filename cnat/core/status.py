@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from cnat.core import api, outcome, pod, retry
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.core.record import MAX_RUNS, Condition, PastAttempt, Run, Status
 from cnat.core.schedule import rfc3339
 

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from cnat.cluster.protocol import Cluster, ClusterError, Rejected, Unanswered
 from cnat.core import api, attempts, events, plan, pod
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.outcome import STARTING
 from cnat.core.plan import Refusal, Seen
 from cnat.core.record import Run

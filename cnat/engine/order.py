@@ -8,7 +8,7 @@ from enum import IntEnum
 from cnat.core import plan
 from cnat.core.api import FINISHED_PHASES
 from cnat.core.fields import moment
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.plan import Seen
 from cnat.core.settled import Row
 from cnat.engine.work_queue import Order

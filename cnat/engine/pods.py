@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from cnat.cluster.protocol import Cluster
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from cnat.engine.shard import Shard
 
 # (namespace, uid of the At): in another namespace anybody may claim an At for an owner.

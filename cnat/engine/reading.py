@@ -8,7 +8,8 @@ from itertools import chain
 
 from cnat.cluster import boot_clock
 from cnat.cluster.protocol import Cluster, ClusterError, NoIndex
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.core.settled import Row, is_settled
 from cnat.engine import order
 from cnat.engine.pods import Owner, by_owner

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cnat.cluster import boot_clock
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.plan import Seen
 
 # When Pods were listed longer ago than this, Pod and At are read again before a Pod is created. So

@@ -14,8 +14,9 @@ from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster, ClusterError, OutOfTime, Rejected
 from cnat.core import plan
+from cnat.core.at import At
 from cnat.core.fields import Malformed, Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.plan import Seen
 from cnat.engine import actions, order
 from cnat.engine.actions import Conflict, QuotaConflict

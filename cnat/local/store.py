@@ -14,8 +14,9 @@ from pathlib import Path
 
 from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core import api
+from cnat.core.at import At
 from cnat.core.fields import Manifest, named
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from cnat.core.settled import Row
 from cnat.local import admission, desired

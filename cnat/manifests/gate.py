@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from cnat.core import schedule
+from cnat.core.at import At
 from cnat.core.fields import Malformed
-from cnat.core.objects import At
 from cnat.core.schedule import ScheduleError, rfc3339
 from cnat.core.span import span
 from cnat.manifests.documents import Document

@@ -10,7 +10,7 @@ from typing import Any
 from cnat.cluster.protocol import Rejected, Source
 from cnat.core import api
 from cnat.core.fields import Manifest
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from cnat.manifests.applied import applied
 from cnat.manifests.documents import Document, is_at, is_manifest, is_pod, violations
 from cnat.manifests.problem import Counts, Place, Problem

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cnat.core import api, pod
-from cnat.core.objects import At
+from cnat.core.at import At
 from tests.bench.client import Client
 
 PAGE_SIZE = 500  # the default of --page-size

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from cnat.core import api, pod, status
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from tests.bench.client import MERGE_PATCH, Client, Manifest, Refused
 

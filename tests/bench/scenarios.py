@@ -14,7 +14,7 @@ from functools import partial
 from statistics import median, quantiles
 
 from cnat.core import api, pod
-from cnat.core.objects import At
+from cnat.core.at import At
 from tests.bench import population
 from tests.bench.audit import counts
 from tests.bench.runs import ROOT, WIDTH, Run, Stage

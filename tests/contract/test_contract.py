@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cnat.core import api
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.schedule import rfc3339
 from cnat.engine.reading import WHOLE_IN_MINUTE
 from tests.support.sandbox import Manifest, RealSandbox, Sandbox, at, resource_versions

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.record import Status
 from cnat.manifests.validation import check_at
 from tests.support.at_manifests import ACCEPTED, CONTAINER, REFUSED, Refused, at, local

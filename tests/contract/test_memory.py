@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from cnat.core import status
-from cnat.core.objects import At
+from cnat.core.at import At
 from tests.support.factories import INSTANT, at
 from tests.support.fake_server import kubeconfig
 

@@ -15,7 +15,7 @@ import pytest
 
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Rejected
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from cnat.engine.reconcile import reconcile
 from cnat.engine.settings import Settings
 from tests.contract.test_contract import FAILED, SUCCEEDED, started

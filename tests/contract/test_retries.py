@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from tests.contract.test_contract import FAILED, SUCCEEDED, condition, started
 from tests.support.sandbox import Sandbox, at, resource_versions
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnat.cluster.deadline import Deadline
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.schedule import rfc3339
 from cnat.engine.reconcile import reconcile
 from cnat.engine.settings import Settings

@@ -16,8 +16,9 @@ import yaml
 
 from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core import api
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.local.store import LocalCluster
 from cnat.manifests import decode
 from cnat.manifests.encode import encode

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
 from cnat.engine.settings import Settings

@@ -23,7 +23,8 @@ from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import NoIndex, Rejected
 from cnat.cluster.transport import CREATE_SECONDS
 from cnat.core import api
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from cnat.core.settled import Row
 from cnat.engine import workers

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from cnat.cluster.protocol import Cluster
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.settled import Row
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cnat.core import pod
-from cnat.core.objects import At
+from cnat.core.at import At
 from tests.support.sandbox import Manifest, RealSandbox, at
 
 DUE = "2023-05-21T02:00:00Z"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from tests.exactly_once.counted import CountedSandbox, poll
 from tests.exactly_once.scenario import WAITING, ended

@@ -21,8 +21,8 @@ from cnat.cli import main, verdict
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Rejected
 from cnat.core import api
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
 from cnat.engine.settings import Settings

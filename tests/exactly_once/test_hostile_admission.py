@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cnat.core import api, pod
-from cnat.core.objects import At
+from cnat.core.at import At
 from tests.exactly_once.counted import CountedSandbox, poll
 from tests.exactly_once.passes import Cluster, Limits, one
 from tests.exactly_once.scenario import FUTURE, ended

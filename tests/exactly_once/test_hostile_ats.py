@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cnat.core import api
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from tests.exactly_once.counted import CountedSandbox, poll
 from tests.exactly_once.scenario import DUE, FUTURE, LATER, ended
 from tests.support.sandbox import Manifest, RealSandbox, at

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from cnat.cluster.transport import ADMISSION_SECONDS, CREATE_SECONDS
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.plan import MIN_POD_AGE_SECONDS
 from cnat.engine.tasks import RECENT_SECONDS
 from tests.exactly_once.counted import CountedSandbox, poll

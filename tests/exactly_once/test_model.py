@@ -25,7 +25,8 @@ from hypothesis.stateful import (
 
 from cnat.cluster.protocol import Rejected
 from cnat.core import api, attempts, pod
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from cnat.engine.results import Results
 from tests.exactly_once.counted import CountedSandbox

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cnat.cluster.deadline import Deadline
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At
 from cnat.engine.reconcile import reconcile
 from cnat.engine.settings import Settings
 from cnat.local.store import LocalCluster

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from tests.exactly_once.counted import CountedSandbox
 from tests.exactly_once.scenario import FUTURE, WAITING, ended
 from tests.exactly_once.test_hostile_pods import in_a_while, vanish

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnat.core import pod
-from cnat.core.objects import At
+from cnat.core.at import At
 from tests.contract.test_contract import FAILED, SUCCEEDED, waiting
 from tests.support.sandbox import RealSandbox, at
 

@@ -7,14 +7,24 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from hypothesis import strategies as st
+
 from cnat.core import pod
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from tests.support import sandbox
 
 DUE = "2023-05-21T02:00:00Z"
 INSTANT = datetime(2023, 5, 21, 2, tzinfo=UTC)
 ZERO = datetime(2023, 1, 1, tzinfo=UTC)  # when all objects here were created
+
+# What YAML and JSON can hold where something else should be.
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from cnat.cluster.dry_run import DryRun
 from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core import api
+from cnat.core.at import At
 from cnat.core.fields import Manifest, moment
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from tests.support.factories import INSTANT, MadePod, made
 

@@ -21,7 +21,8 @@ from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster, Rejected
 from cnat.core import api
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
 from cnat.engine.settings import Settings

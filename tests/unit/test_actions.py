@@ -9,8 +9,9 @@ import pytest
 
 from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core import plan, pod, status
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.plan import Seen
 from cnat.core.record import PastAttempt, Run, Status
 from cnat.engine import actions

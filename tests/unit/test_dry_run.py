@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cnat.cluster.dry_run import DryRun
 from cnat.core import api, pod
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from tests.support.factories import INSTANT, at, pod_of
 from tests.support.fake_cluster import Objects
 

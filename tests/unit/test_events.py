@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cnat.core import events, status
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.record import Status
 from tests.support.factories import FAILED, INSTANT, SUCCEEDED, at, container_status, pod_of
 

@@ -19,7 +19,8 @@ from cnat.cluster.deadline import Deadline
 from cnat.cluster.live import LiveCluster
 from cnat.cluster.protocol import NotInstalled, OutOfTime, Rejected, Unanswered, Unreachable
 from cnat.core import api
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from tests.support.factories import INSTANT, at, pod_of
 from tests.support.fake_server import Answer, Asked, FakeServer, kubeconfig, page, status
 from tests.support.sandbox import RealSandbox

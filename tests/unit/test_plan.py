@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnat.core import api, plan, pod, retry, status
+from cnat.core.at import At
 from cnat.core.fields import Malformed
-from cnat.core.objects import At, Pod
+from cnat.core.observed_pod import Pod
 from cnat.core.plan import (
     CreatePod,
     DeletePod,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cnat.core import api, pod
 from cnat.core.fields import Malformed
-from cnat.core.objects import Pod
+from cnat.core.observed_pod import Pod
 from tests.support.factories import DUE, INSTANT, at
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

@@ -11,8 +11,8 @@ from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import NotInstalled, Rejected, Unreachable
 from cnat.core import api
+from cnat.core.at import At
 from cnat.core.fields import Manifest
-from cnat.core.objects import At
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.settings import Settings

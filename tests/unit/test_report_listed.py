@@ -9,7 +9,7 @@ import pytest
 
 from cnat.cli.report import listed, words
 from cnat.cli.report.model import Kind, Row
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.record import Run
 from cnat.core.schedule import rfc3339
 from tests.support.factories import DUE, INSTANT, at

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from cnat.core import plan, status
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.plan import Seen
 from cnat.core.record import Status
 from cnat.core.schedule import rfc3339

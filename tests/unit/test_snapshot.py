@@ -9,7 +9,7 @@ import pytest
 
 from cnat.cluster.protocol import Rejected
 from cnat.core import api
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.manifests.documents import Document
 from cnat.manifests.problem import Counts, Problem, Severity
 from cnat.manifests.snapshot import Snapshot

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cnat.core import outcome, record, status
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.schedule import rfc3339
 from tests.support.factories import (
     DUE,

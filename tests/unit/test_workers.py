@@ -15,7 +15,8 @@ from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import ClusterError, OutOfTime, Rejected, Unreachable
 from cnat.core import plan, pod, status
-from cnat.core.objects import At, Pod
+from cnat.core.at import At
+from cnat.core.observed_pod import Pod
 from cnat.core.plan import Seen
 from cnat.core.schedule import rfc3339
 from cnat.engine.reconcile import unreported

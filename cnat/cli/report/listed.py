@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from cnat.cli.report.model import Kind, Row
 from cnat.cli.report.when import span
 from cnat.cli.report.words import told
-from cnat.core.objects import At
+from cnat.core.at import At
 from cnat.core.record import Run
 from cnat.manifests.problem import Place
 
