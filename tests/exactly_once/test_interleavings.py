@@ -34,7 +34,7 @@ def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
 
         def hold(k: int, request: str, here: int = number) -> None:
             # One instruction before the create, no longer time can be told from none: see the
-            # limits in the README.
+            # limits in docs/promise.md.
             late = (when, request) == ("before", "create_pod") and seconds > CREATE_SECONDS
             if k == here and not late:
                 timed.a_whole_life(seconds)

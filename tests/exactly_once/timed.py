@@ -47,7 +47,7 @@ class TimedSandbox:
         """Others start the run, see it end, record it, and clean up, in so many seconds.
 
         Who deletes a recorded Pod by hand within a minute of its start is beyond the promise, see
-        the README. So within it, only what cnat deletes is deleted.
+        docs/promise.md. So within it, only what cnat deletes is deleted.
         """
         self.one_pass()
         started = self.sandbox.pods()

@@ -1,14 +1,13 @@
-"""From nothing to cnat and back, by the README's commands."""
+"""From nothing to cnat and back, by the commands of the documentation."""
 
 from __future__ import annotations
 
 import copy
 import json
-import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from cnat.core.api import FINALIZER
 from tests.contract.test_contract import SUCCEEDED
 from tests.install.conftest import UID
 from tests.install.eventually import eventually
+from tests.install.handbook import block, checkout, paste
 from tests.install.image import REPOSITORY, Image
 from tests.install.kubelet import Kubelet
 from tests.install.overlay import CRD, KUSTOMIZE
@@ -29,17 +29,11 @@ Manifest = dict[str, Any]
 TEAM = "--namespace=team"
 INSTALL = ("apply", f"--kustomize={KUSTOMIZE / 'default'}")
 
-CONSOLE = re.findall(
-    r"^```console\n(.*?)^```$",
-    (REPOSITORY / "README.md").read_text(encoding="utf-8"),
-    flags=re.MULTILINE | re.DOTALL,
-)
-# What the README has to begin with; and for after an uninstall, when no pass is left to let go of
-# the Pods.
-FIRST_STEPS = "".join(CONSOLE[:2])
-(RELEASE,) = (block for block in CONSOLE if block.startswith("kubectl get pods -A "))
-(_UNINSTALL,) = (block for block in CONSOLE if block.startswith("kubectl delete ats "))
-UNINSTALL = _UNINSTALL.splitlines()
+# What the README begins with; and for after an uninstall, when no pass is left to let go of Pods.
+SAMPLE = "kubectl apply -f kustomize/samples/at_cnrex.yaml\n"
+FIRST_STEPS = block("README.md", "mkdir install") + SAMPLE
+RELEASE = block("docs/operations.md", "kubectl get pods -A ")
+UNINSTALL = block("docs/operations.md", "kubectl delete ats ").splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +51,10 @@ def found(cluster: ControlPlane, kind: str, *where: str) -> list[Manifest]:
     return items
 
 
-def paste(cluster: ControlPlane, commands: str) -> None:
-    """Run some lines of the README as its readers do, one right after the other."""
-    pasted = subprocess.run(
-        ["/bin/sh", "-e", "-c", commands],
-        cwd=REPOSITORY,
-        env={
-            **os.environ,
-            "KUBECONFIG": str(cluster.kubeconfig),
-            "PATH": f"{cluster.assets}{os.pathsep}{os.environ['PATH']}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (pasted.returncode, pasted.stderr) == (0, "")
+def pasted(commands: str, cluster: ControlPlane, folder: Path = REPOSITORY) -> None:
+    """Paste lines of the documentation, which do without a complaint."""
+    ran = paste(commands, folder, cluster)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 class Pass:
@@ -99,12 +82,12 @@ def apply(cluster: ControlPlane, manifest: Manifest) -> None:
 
 
 def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
-    cluster: ControlPlane, our_image: Image
+    cluster: ControlPlane, our_image: Image, tmp_path: Path
 ) -> None:
     a_pass = Pass(cluster, our_image)
 
     # Install it and apply the sample; nothing to warn of, PodSecurity included.
-    paste(cluster, FIRST_STEPS)
+    pasted(FIRST_STEPS, cluster, checkout(tmp_path))
 
     # See it run.
     assert a_pass() == 0
@@ -129,7 +112,7 @@ def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
     apply(cluster, at("under-way"))
     assert a_pass() == 0
     cluster.kubectl("delete", f"--kustomize={KUSTOMIZE / 'default'}", "--timeout=60s")
-    paste(cluster, RELEASE)
+    pasted(RELEASE, cluster)
 
     held = [pod for pod in found(cluster, "pods", "-A") if pod["metadata"].get("finalizers")]
     assert held == []
@@ -137,7 +120,7 @@ def test_a_new_user_installs_it_uses_it_and_is_rid_of_it_again(
     cluster.kubectl("delete", "pods", "--all", "-A", "--timeout=10s")
 
 
-def test_uninstalled_in_the_order_of_the_readme_it_leaves_nothing_behind(
+def test_uninstalled_in_the_order_of_the_docs_it_leaves_nothing_behind(
     cluster: ControlPlane, our_image: Image
 ) -> None:
     a_pass = Pass(cluster, our_image)
@@ -147,10 +130,10 @@ def test_uninstalled_in_the_order_of_the_readme_it_leaves_nothing_behind(
     assert a_pass() == 0
 
     delete_ats, wait, delete_cnat = UNINSTALL
-    paste(cluster, delete_ats)
+    pasted(delete_ats, cluster)
     assert a_pass() == 0
-    paste(cluster, wait)
-    paste(cluster, delete_cnat)
+    pasted(wait, cluster)
+    pasted(delete_cnat, cluster)
 
     assert found(cluster, "pods", TEAM) == []
     assert "cnat" not in cluster.kubectl("get", "crd,clusterrole,clusterrolebinding").stdout

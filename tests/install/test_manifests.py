@@ -1,4 +1,4 @@
-"""kustomize/ builds in every way the README knows, and the API server takes what comes out."""
+"""kustomize/ builds in every way the docs know, and the API server takes what comes out."""
 
 from __future__ import annotations
 
