@@ -14,7 +14,7 @@ from hypothesis import settings
 from tests.support.controlplane import assets
 from tests.support.controlplane.errors import AssetsError
 from tests.support.controlplane.server import ControlPlane, running
-from tests.support.sandbox import EmbeddedSandbox, RealSandbox, Sandbox
+from tests.support.sandbox import EmbeddedSandbox, RealSandbox, Sandbox, UnindexedSandbox
 
 CRD = Path(__file__).parents[1] / "kustomize/crd" / "ats.cnat.programming-kubernetes.info.yaml"
 
@@ -62,7 +62,14 @@ def embedded_sandbox() -> Iterator[EmbeddedSandbox]:
         yield EmbeddedSandbox(Path(directory))
 
 
-@pytest.fixture(params=["embedded", "real"])
+@pytest.fixture
+def unindexed_sandbox() -> Iterator[EmbeddedSandbox]:
+    """An embedded store of its own that answers no tables."""
+    with tempfile.TemporaryDirectory(prefix="cnat-") as directory:
+        yield UnindexedSandbox(Path(directory))
+
+
+@pytest.fixture(params=["embedded", "unindexed", "real"])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """Each cluster in turn: the same scenarios must hold on both."""
     chosen: Sandbox = request.getfixturevalue(f"{request.param}_sandbox")

@@ -30,6 +30,7 @@ from cnat.core.settled import Row
 from cnat.engine import workers
 from cnat.engine.reconcile import reconcile
 from cnat.engine.settings import Settings
+from tests.exactly_once.overlooked import overlooked
 from tests.support.sandbox import at
 
 World = dict[str, Any]
@@ -405,7 +406,9 @@ def wrong(world: World) -> list[str]:
         # Of a run in the history, the earlier attempts are not kept.
         and not (record.history and phase == "Failed")
     ]
-    return [*world["wrong"], *lost]
+    now = START + timedelta(seconds=world["now"])
+    pods = [Pod.of(each) for each in world["pods"].values()]
+    return [*world["wrong"], *lost, *overlooked([world["at"]], pods, now)]
 
 
 def wrong_in_the_end(world: World) -> list[str]:

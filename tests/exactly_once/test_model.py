@@ -31,6 +31,7 @@ from cnat.core.schedule import rfc3339
 from cnat.engine.results import Results
 from tests.exactly_once.counted import CountedSandbox
 from tests.exactly_once.interceptor import Hook, Killed, nobody
+from tests.exactly_once.overlooked import overlooked
 from tests.exactly_once.scenario import WAITING, ended
 from tests.exactly_once.test_hostile_pods import RUNNING
 from tests.support.sandbox import EmbeddedSandbox, Manifest, RealSandbox, Sandbox, at
@@ -351,6 +352,10 @@ class Everybody(RuleBasedStateMachine):
     @invariant()
     def never_again_without_reason(self) -> None:
         assert self.unfounded == []
+
+    @invariant()
+    def what_is_settled_has_nothing_left_to_do(self) -> None:
+        assert overlooked(self.ats().values(), self.ours(), self.now) == []
 
     @invariant()
     def nothing_but_the_status_is_touched(self) -> None:

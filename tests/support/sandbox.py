@@ -19,10 +19,11 @@ from cnat.cluster import live
 from cnat.cluster.connect import connect
 from cnat.cluster.connection import Connection
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import Cluster, Rejected
+from cnat.cluster.protocol import Cluster, NoIndex, Rejected
 from cnat.core import api
 from cnat.core.at import At
 from cnat.core.observed_pod import Pod
+from cnat.core.settled import Row
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
 from cnat.engine.settings import Settings
@@ -151,6 +152,20 @@ class EmbeddedSandbox:
         objects = Folder(self.directory / OBJECTS, read_only=False)
         with objects.locked():
             yield objects
+
+
+class UnindexedStore(LocalCluster):
+    """The embedded store as a server is that answers no tables."""
+
+    def index(self) -> Iterator[list[Row]]:
+        raise NoIndex
+
+
+class UnindexedSandbox(EmbeddedSandbox):
+    """The embedded store, where a pass has to read all Ats whole."""
+
+    def store(self, now: datetime | None = None) -> LocalCluster:
+        return UnindexedStore(str(self.directory), now=lambda: now or datetime.now(UTC))
 
 
 def merge_patched(target: object, patch: object) -> Any:
