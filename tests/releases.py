@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parents[1]
 
 # The latest of each minor release that is promised and could be built, and the pinned one. (Of 1.31
 # and 1.32, some modules are no longer to be had.)
-RELEASES = ("v1.30.14", "v1.33.13", "v1.34.4", "v1.35.4", module.pinned())
+RELEASES = ("v1.30.14", "v1.33.13", "v1.34.4", "v1.35.4", "v1.36.3", module.pinned())
 
 
 @dataclass(frozen=True)

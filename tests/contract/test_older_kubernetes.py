@@ -31,6 +31,12 @@ NEWER = [
         ["spec.hostnameOverride", "spec.containers[0].restartPolicyRules"],
         id="1.34",
     ),
+    pytest.param(
+        37,
+        {**container(), "evictionResponders": [{"name": "shop.example.com/drain", "priority": 10}]},
+        ["spec.evictionResponders"],
+        id="1.37",
+    ),
 ]
 
 
