@@ -29,7 +29,7 @@ RELEASES = ("v1.30.14", "v1.33.13", "v1.34.4", "v1.35.4", "v1.36.3", module.pinn
 
 @dataclass(frozen=True)
 class Row:
-    """What one run is on: releases as in ``v1.36.3``."""
+    """What one run is on: releases as in ``v1.37.2``."""
 
     servers: str
     kubectl: str
