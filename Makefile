@@ -1,7 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' cnat/__init__.py)
 
-.PHONY: help demo test lint pytest exhaustive e2e releases mutants bench gitops controlplane schemas pin lock bounds lowest newest clean
+.PHONY: help demo test lint pytest executables exhaustive e2e releases mutants bench gitops controlplane
+.PHONY: schemas pin lock bounds lowest newest dist dist/install.yaml dist/notes.md version clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,11 +13,13 @@ demo: .venv/.ready ## Run the first sample on the embedded store, and show each 
 
 test: lint pytest ## Everything: style, types, and the tests on both clusters
 
-lint: .venv/.ready
+lint: .venv/.ready ## Style, types, which room may import which, and the workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/zizmor --offline --quiet --pedantic .github
+	$(BIN)/python -m tests.support.actionlint
 
 # Built before pytest, which would hide for minutes that it is under way. Where it can't be built,
 # the tests that need it are skipped, loudly; in CI that is a failure.
@@ -23,8 +27,10 @@ pytest: .venv/.ready
 	$(BIN)/python -m tests.support.controlplane --build || test -z "$$CI"
 	$(BIN)/python -m pytest
 
-exhaustive: .venv/.ready ## Every fault at every request of a pass, on the real control plane (minutes)
+executables: .venv/.ready ## Build etcd and Kubernetes for the tests, once (minutes)
 	$(BIN)/python -m tests.support.controlplane --build
+
+exhaustive: executables ## Every fault at every request of a pass, on the real control plane (minutes)
 	$(BIN)/python -m pytest -m exhaustive -s tests/exactly_once
 
 # The cluster that KUBECONFIG names gets cnat installed; where none is named, one is made.
@@ -35,16 +41,13 @@ e2e: .venv/.ready ## On a real node: the install, the first sample, what can go 
 releases: .venv/.ready ## The tests on each Kubernetes that is promised, and a table of how they went (hours)
 	$(BIN)/python -m tests.releases
 
-mutants: .venv/.ready ## Break each line that the promise hangs on, and see a test fail
-	$(BIN)/python -m tests.support.controlplane --build
+mutants: executables ## Break each line that the promise hangs on, and see a test fail
 	@$(BIN)/python -m tests.mutants
 
-bench: .venv/.ready ## Speed, memory and punctuality beside the floor (half an hour; BENCH_N=100000 for more)
-	$(BIN)/python -m tests.support.controlplane --build
+bench: executables ## Speed, memory and punctuality beside the floor (half an hour; BENCH_N=100000 for more)
 	@$(BIN)/python -m tests.bench
 
-gitops: .venv/.ready ## What Flux and Argo CD themselves make of Ats, on the real control plane (minutes)
-	$(BIN)/python -m tests.support.controlplane --build
+gitops: executables ## What Flux and Argo CD themselves make of Ats, on the real control plane (minutes)
 	$(BIN)/python -m tests.gitops.build
 	$(BIN)/python -m pytest -m gitops tests/gitops
 
@@ -75,18 +78,39 @@ lowest newest: .uv/bin/uv
 	.bounds/$@/bin/python -m tests.support.controlplane --build
 	.bounds/$@/bin/python -m pytest -p no:cacheprovider
 
+dist: .venv/.ready ## Build the wheel and the sdist
+	$(BIN)/python -m hatchling build
+
+# For a release, whose image has DIGEST=sha256:...: all that kustomize/default has, in one file.
+dist/install.yaml:
+	@test -n "$(DIGEST)" || { echo "Name the digest of the image: DIGEST=sha256:..." >&2; exit 1; }
+	@mkdir -p dist
+	kubectl kustomize kustomize/default | sed 's#\(/cnat:$(VERSION)\)$$#\1@$(DIGEST)#' > $@
+	@grep --quiet '/cnat:$(VERSION)@$(DIGEST)$$' $@
+
+dist/notes.md:
+	@mkdir -p dist
+	awk '/^## / {ours = $$2 == "$(VERSION)"; next} ours' CHANGELOG.md > $@
+	@test -s $@
+
+version:
+	@echo $(VERSION)
+
 clean: ## Remove what make has made in this folder
 	rm -rf .venv .uv .bounds .demo dist
 
 # pip checks each package against the lock, itself included; cnat is built by what it has installed.
 .venv/.locked: requirements-dev.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary=:all: \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "cnat needs Python 3.11 or later. Name one: make PYTHON=python3.13")'
+	@echo "Installing the packages of $< into .venv, once (about 20 s) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary=:all: \
 	  --requirement requirements-dev.lock
 	@touch $@
 
-.venv/.ready: .venv/.locked pyproject.toml
-	$(BIN)/python -m pip install --quiet --no-deps --no-index --no-build-isolation --editable .
+.venv/.ready: .venv/.locked pyproject.toml cnat/__init__.py
+	@$(BIN)/python -m pip install --quiet --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 
 .uv/bin/uv:

@@ -27,7 +27,7 @@ settings.load_profile("untimed")
 def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """The real control plane, with the CRD installed. In CI its absence is a failure."""
     try:
-        directory = assets.provided(announce=lambda line: print(line, flush=True))
+        directory = assets.provided()
     except AssetsError as error:
         if os.environ.get("CI"):
             raise

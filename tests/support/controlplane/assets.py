@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.controlplane import build, module
+from tests.support.controlplane import build, compiler, module
 from tests.support.controlplane.errors import AssetsError
 
 if TYPE_CHECKING:
@@ -49,13 +49,15 @@ def located(environ: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def provided(
-    environ: Mapping[str, str] = os.environ, *, announce: Callable[[str], None] = print
+    environ: Mapping[str, str] = os.environ,
+    *,
+    announce: Callable[[str], None] = compiler.tell,
 ) -> Path:
     """Return the directory of the executables, building them if that is still to be done.
 
     Args:
         environ: The process's environment.
-        announce: Told in one line that a build starts, and how long it takes.
+        announce: Told line by line that a build starts, how long it takes, and how far it is.
 
     Raises:
         AssetsError: They are not there and could not be built; the message says what to do.

@@ -7,13 +7,13 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.controlplane import module, toolchain
+from tests.support.controlplane import compiler, module, toolchain
 from tests.support.controlplane.errors import AssetsError
+from tests.support.controlplane.toolchain import Go
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -80,7 +80,7 @@ def built(
     environ: Mapping[str, str] = os.environ,
     program: Program = CONTROL_PLANE,
     *,
-    announce: Callable[[str], None] = print,
+    announce: Callable[[str], None] = compiler.tell,
 ) -> Path:
     """Return the directory of the executables, and build it first if it is not there.
 
@@ -106,7 +106,8 @@ def built(
         try:
             finished = scratch / "finished"
             finished.mkdir(parents=True)
-            _compile(release, program, finished / program.name, scratch, environ)
+            executable = finished / program.name
+            _compile(release, program, executable, scratch, environ, announce)
             for command in program.commands:
                 (finished / command).symlink_to(program.name)
             finished.rename(target)
@@ -140,9 +141,15 @@ def _flags(release: str) -> tuple[str, ...]:
 
 
 def _compile(
-    release: str, program: Program, executable: Path, scratch: Path, environ: Mapping[str, str]
+    release: str,
+    program: Program,
+    executable: Path,
+    scratch: Path,
+    environ: Mapping[str, str],
+    announce: Callable[[str], None],
 ) -> None:
-    go = toolchain.go(program.source, scratch, environ)
+    stages = compiler.Stages(announce)
+    go = toolchain.go(program.source, scratch, environ, stages=stages)
     source = program.source
     if release != module.pinned():
         source = scratch / "go"
@@ -150,22 +157,11 @@ def _compile(
         module.write(release, source, go)
     temporary = scratch / "tmp"  # not /tmp, which may be a small one in memory
     temporary.mkdir()
-    # People work on the machine meanwhile; it has to be usable.
-    result = subprocess.run(
-        [str(go.executable), "build", *_flags(release), f"-o={executable}", "."],
-        cwd=source,
-        env={**go.environ, "CGO_ENABLED": "0", "GOTMPDIR": str(temporary)},
-        preexec_fn=lambda: os.nice(10),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        tail = "\n".join(result.stderr.splitlines()[-20:])
-        raise AssetsError(
-            f"{go.executable} build of {', '.join(program.commands)} failed in {source}:\n"
-            f"{tail}\nMend that, or {program.otherwise}."
-        )
+    go = Go(go.executable, {**go.environ, "CGO_ENABLED": "0", "GOTMPDIR": str(temporary)})
+    try:
+        compiler.compile_program(go, source, ".", executable, flags=_flags(release), stages=stages)
+    except AssetsError as error:
+        raise AssetsError(f"{error}\nMend that, or {program.otherwise}.") from error
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ def test_a_given_directory_that_lacks_something_is_an_error_that_names_it(tmp_pa
 def test_two_builders_at_once_build_once(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     build_with = 'for arg; do case $arg in -o=*) sleep 0.5; echo x > "${arg#-o=}";; esac; done'
-    environ = environ_with_go(tmp_path, f'echo "$1" >> {calls}; {build_with}')
+    environ = environ_with_go(tmp_path, f'echo "$1" >> {calls}; echo main; {build_with}')
     said: list[str] = []
 
     with ThreadPoolExecutor() as threads:
@@ -58,12 +58,14 @@ def test_two_builders_at_once_build_once(tmp_path: Path) -> None:
         ("controlplane", *build.CONTROL_PLANE.commands)
     )
     assert (first / "kubectl").read_text() == "x\n"
-    assert calls.read_text().split() == ["list", "build"]
-    assert len(said) == 1
+    assert calls.read_text().split() == ["list", "list", "build"]
+    assert len([line for line in said if line.startswith("Building")]) == 1
 
 
 def test_a_failed_build_shows_why_and_leaves_nothing_half_done(tmp_path: Path) -> None:
-    environ = environ_with_go(tmp_path, '[ "$1" = list ] || { echo "no space left" >&2; exit 1; }')
+    environ = environ_with_go(
+        tmp_path, '[ "$1" = list ] && echo main || { echo "no space left" >&2; exit 1; }'
+    )
 
     with pytest.raises(AssetsError, match=r"no space left\n.*KUBEBUILDER_ASSETS"):
         assets.provided(environ)

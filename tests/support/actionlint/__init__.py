@@ -1,0 +1,1 @@
+"""The checker of GitHub workflows, which no wheel brings."""
