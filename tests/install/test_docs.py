@@ -24,8 +24,8 @@ from tests.support.sandbox import PinnedCluster, RealSandbox, run_pass
 
 # What isn't run here, by how it begins, and why.
 ELSEWHERE = {
-    "git clone": "the release has to be there; tests/install/test_image.py builds the image",
-    "make demo": "tests/unit/test_demo.py runs it",
+    "git clone": "the release has to be there; tests/unit/test_demo.py runs the demo",
+    "docker build": "a registry has to be there; tests/install/test_image.py builds the image",
     "kubectl logs": "there is no node that has a log",
     "kubectl -n cnat-system logs": "the same",
     "kubectl drain": "there is no node; tests/e2e/test_node_failures.py drains one",
