@@ -26,8 +26,6 @@ from tests.support.sandbox import PinnedCluster, RealSandbox, run_pass
 ELSEWHERE = {
     "git clone": "the release has to be there; tests/unit/test_demo.py runs the demo",
     "docker build": "a registry has to be there; tests/install/test_image.py builds the image",
-    "kubectl logs": "there is no node that has a log",
-    "kubectl -n cnat-system logs": "the same",
     "kubectl drain": "there is no node; tests/e2e/test_node_failures.py drains one",
     "helm template": "Helm has to be there",
     "velero restore": "Velero has to be there; tests/contract/test_restore.py plays what it does",
@@ -48,10 +46,11 @@ def bare(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def cluster(bare: ControlPlane) -> Iterator[ControlPlane]:
-    """With cnat, whose passes are made, and with Pods that succeed."""
+    """With cnat and the first sample; passes are made, and Pods succeed."""
     bare.kubectl("apply", f"--kustomize={KUSTOMIZE / 'default'}")
     bare.kubectl("wait", "--for=condition=Established", f"--filename={CRD}")
     eventually(lambda: bare.kubectl("explain", "at", check=False).returncode == 0)
+    bare.kubectl("apply", f"--filename={KUSTOMIZE / 'samples/at_cnrex.yaml'}")
     with going_on(bare):
         yield bare
 

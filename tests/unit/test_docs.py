@@ -93,6 +93,12 @@ def test_each_component_is_told() -> None:
     assert sorted(named("docs/operations.md", "Components")[: len(components)]) == components
 
 
+def test_each_alert_about_ats_is_told() -> None:
+    rules = yaml.safe_load(text("kustomize/components/prometheus-rule/prometheus_rule.yaml"))
+    alerts = {each["alert"] for each in rules["spec"]["groups"][0]["rules"] if "alert" in each}
+    assert set(re.findall(r"Cnat\w+", prose("docs/operations.md"))) == alerts
+
+
 def test_the_readme_begins_with_the_first_sample() -> None:
     _, language, first = _BLOCK.findall(text(ENGLISH))[0]
     assert (language, first) == ("yaml", text("kustomize/samples/at_cnrex.yaml"))
