@@ -100,13 +100,14 @@ clean: ## Remove what make has made in this folder
 	rm -rf .venv .uv .bounds .demo dist
 
 # pip checks each package against the lock, itself included; cnat is built by what it has installed.
+# Python compiles what is imported: of all that is installed, that is little.
 .venv/.locked: requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  "cnat needs Python 3.11 or later. Name one: make PYTHON=python3.13")'
 	@echo "Installing the packages of $< into .venv, once (about 20 s) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary=:all: \
-	  --requirement requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes \
+	  --only-binary=:all: --requirement requirements-dev.lock
 	@touch $@
 
 .venv/.ready: .venv/.locked pyproject.toml cnat/__init__.py

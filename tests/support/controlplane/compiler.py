@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from tests.support.controlplane.toolchain import Go
 
-# How often it tells: whoever waits sees within half a minute that it goes on.
-_MODULES, _PARTS = 50, 10
+# Seconds after which whoever waits wants to see that it goes on.
+_PATIENCE = 15.0
 
 
 def tell(line: str) -> None:
@@ -38,11 +38,17 @@ class Stages:
     ) -> None:
         self._announce = announce
         self._clock = clock
-        self._began = clock()
+        self._began = self._told = clock()
 
     def __call__(self, stage: str) -> None:
-        minutes, seconds = divmod(int(self._clock() - self._began), 60)
+        self._told = self._clock()
+        minutes, seconds = divmod(int(self._told - self._began), 60)
         self._announce(f"  {minutes}:{seconds:02}  {stage}")
+
+    def so_far(self, progress: str) -> None:
+        """Tell how far the stage is, if nothing was told for a while."""
+        if self._clock() - self._told >= _PATIENCE:
+            self(progress)
 
 
 def compile_program(
@@ -52,7 +58,7 @@ def compile_program(
     executable: Path,
     *,
     flags: Sequence[str],
-    stages: Callable[[str], None],
+    stages: Stages,
 ) -> None:
     """Write the executable of a main package.
 
@@ -75,15 +81,13 @@ def compile_program(
         if not line.startswith("go: downloading "):
             return False
         fetched += 1
-        if fetched % _MODULES == 0:
-            stages(f"{fetched} modules fetched")
+        stages.so_far(f"{fetched} fetched")
         return True
 
     # Each after those that it needs, so that the program itself is the last.
     listed = run(go, source, "list", *flags, "-deps", package, hears=fetching)
     *packages, main = listed.split()
     stages(f"compiling {len(packages):,} packages, less what Go has kept of them")
-    steps = {len(packages) * part // _PARTS for part in range(1, _PARTS)}
     names, compiled = set(packages), 0
 
     def compiling(line: str) -> bool:
@@ -92,8 +96,7 @@ def compile_program(
             stages("linking")
         elif line in names:
             compiled += 1
-            if compiled in steps:
-                stages(f"{compiled:,} compiled")
+            stages.so_far(f"{compiled:,} compiled")
         return line == main or line in names
 
     run(go, source, "build", "-v", *flags, f"-o={executable}", package, hears=compiling)
