@@ -77,13 +77,18 @@ class Cluster:
         events = self.get("events", f"--field-selector=involvedObject.name={name}")["items"]
         return [event["reason"] for event in events]
 
-    def make_a_pass(self) -> None:
-        """One pass more than the CronJob makes, at once, and wait until it has ended.
+    def begin_a_pass(self) -> str:
+        """One pass more than the CronJob makes, at once. Return the name of its Job.
 
-        Its Job is cleared away by the CronJob's history limit, as if it were one of its own.
+        That is cleared away by the CronJob's history limit, as if it were one of its own.
         """
         name = f"pass-{os.getpid()}-{next(self._passes)}"
         self.kubectl("create", "job", name, "--from=cronjob/cnat-reconcile", IN_SYSTEM)
+        return name
+
+    def make_a_pass(self) -> None:
+        """The same, and wait until it has ended."""
+        name = self.begin_a_pass()
         self.kubectl("wait", "--for=condition=Complete", f"job/{name}", IN_SYSTEM, "--timeout=120s")
 
     def eventually(self, look: Callable[[], T | None], *, within: float = 180.0) -> T:

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.cluster import NAMESPACE, Cluster
 
 _MARK = "e2e"
+_FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,6 +22,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker(_MARK)]
     items[:] = [item for item in items if not item.get_closest_marker(_MARK)]
     config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if figures := config.stash.get(_FIGURES, None):
+        terminalreporter.section("what was measured")
+        for line in figures:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> list[str]:
+    """Lines to print at the end of it all."""
+    return request.config.stash.setdefault(_FIGURES, [])
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -18,13 +20,21 @@ VOLUME = {"name": "disk", "hostPath": {"path": FOLDER, "type": "DirectoryOrCreat
 VOLUME_MOUNT = {"name": "disk", "mountPath": MOUNT}
 
 
+@dataclass(frozen=True)
+class Line:
+    """What a container has printed, and when the container runtime took it."""
+
+    time: datetime
+    text: str
+
+
 class Disk(Protocol):
     """The disk of the node that all our Ats run on."""
 
     def written(self, name: str) -> list[str]:
         """The lines that containers have appended to the file of that name in FOLDER."""
 
-    def printed(self, pod: str) -> list[str]:
+    def printed(self, pod: str) -> list[Line]:
         """What a Pod's containers have printed, by the files that the container runtime writes."""
 
 
@@ -38,9 +48,9 @@ class NodeDisk:
         path = self._folder / f"root{FOLDER}" / name
         return path.read_text().splitlines() if path.exists() else []
 
-    def printed(self, pod: str) -> list[str]:
+    def printed(self, pod: str) -> list[Line]:
         files = sorted((self._folder / "log/pods").glob(f"*_{pod}_*/*/*.log"))
-        return _messages("".join(file.read_text() for file in files))
+        return _lines("".join(file.read_text() for file in files))
 
 
 class ReadByPod:
@@ -53,8 +63,8 @@ class ReadByPod:
     def written(self, name: str) -> list[str]:
         return self._shell(f"cat {MOUNT}/{name} 2>/dev/null || true").splitlines()
 
-    def printed(self, pod: str) -> list[str]:
-        return _messages(self._shell(f"cat {_LOGS}/*_{pod}_*/*/*.log"))
+    def printed(self, pod: str) -> list[Line]:
+        return _lines(self._shell(f"cat {_LOGS}/*_{pod}_*/*/*.log"))
 
     def _shell(self, command: str) -> str:
         self._kubectl("apply", "--filename=-", stdin=json.dumps(self._reader()))
@@ -73,6 +83,7 @@ class ReadByPod:
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": spec}
 
 
-def _messages(log: str) -> list[str]:
-    """The lines of a CRI log: TIME STREAM TAG MESSAGE."""
-    return [line.split(" ", 3)[3] for line in log.splitlines()]
+def _lines(log: str) -> list[Line]:
+    """Of a CRI log: TIME STREAM TAG TEXT."""
+    lines = [line.split(" ", 3) for line in log.splitlines()]
+    return [Line(datetime.fromisoformat(time), text) for time, _, _, text in lines]

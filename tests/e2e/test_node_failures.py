@@ -1,20 +1,23 @@
-"""What happens to the node itself while a command runs there. Only on a node of the tests' own."""
+"""What happens to the node itself while commands run there. Only on a node of the tests' own."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
-from cnat.core import api
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import IN_SYSTEM, Cluster
 from tests.e2e.disk import MOUNT
-from tests.e2e.retries import until
+from tests.e2e.retries import LONG, until
 from tests.e2e.situation import at
+from tests.install.image import REPOSITORY
 from tests.support.node import power
 
 pytestmark = [
@@ -25,28 +28,57 @@ pytestmark = [
 Manifest = dict[str, Any]
 
 
-def kill_the_kubelet(_: Cluster, __: str) -> None:
+def kill_the_kubelet(_: Cluster, __: list[str]) -> None:
     power.kill(power.KUBELET)
 
 
-def kill_the_container_runtime(_: Cluster, __: str) -> None:
+def kill_the_container_runtime(_: Cluster, __: list[str]) -> None:
     power.kill(power.CONTAINERD)
 
 
-def cut_the_power(_: Cluster, __: str) -> None:
+def cut_the_power(_: Cluster, __: list[str]) -> None:
     power.cut()
 
 
-def drain(cluster: Cluster, name: str) -> None:
-    """Of the only node: the drain waits for a pass to record the Pod, and the pass for a node."""
-    pod = f"pod/{cluster.pod(name)['metadata']['name']}"
-    selector = f"--pod-selector={api.AT_NAME}={name}"
+def drain(cluster: Cluster, _: list[str]) -> None:
+    """Of the only node: as docs/operations.md says."""
+    _suspend_the_cronjob(cluster, "true")
     with ThreadPoolExecutor() as pool:
-        drained = pool.submit(cluster.kubectl, "drain", cluster.node, "--force", selector)
-        cluster.kubectl("wait", "--for=condition=DisruptionTarget", pod, "--timeout=120s")
-        cluster.kubectl("uncordon", cluster.node)
-        cluster.eventually(drained.done)
+        drained = pool.submit(cluster.kubectl, "drain", cluster.node, "--ignore-daemonsets")
+        while not drained.done():
+            subprocess.run([sys.executable, REPOSITORY / "reconcile.py"], check=True)
         drained.result()
+    cluster.kubectl("uncordon", cluster.node)
+    _suspend_the_cronjob(cluster, "false")
+
+
+def _suspend_the_cronjob(cluster: Cluster, suspend: str) -> None:
+    patch = f'{{"spec":{{"suspend":{suspend}}}}}'
+    cluster.kubectl("patch", "cronjob", "cnat-reconcile", f"--patch={patch}", IN_SYSTEM)
+
+
+def delete_the_node(cluster: Cluster, ats: list[str]) -> None:
+    """Pod GC ends its Pods. The kubelet makes a new one of that name when it starts again."""
+    cluster.kubectl("delete", "node", cluster.node)
+    exit_code = "{.status.containerStatuses[0].state.terminated.exitCode}"
+    pods = [f"pod/{cluster.pod(name)['metadata']['name']}" for name in ats]
+    cluster.kubectl("wait", f"--for=jsonpath={exit_code}=137", *pods, "--timeout=180s")
+    power.kill(power.KUBELET)
+
+
+@dataclass(frozen=True)
+class End:
+    """How one run ends.
+
+    Attributes:
+        phase, reason, exit_code: of its At's status.
+        written: what its containers have left on the disk.
+    """
+
+    phase: str
+    reason: str
+    exit_code: int | None
+    written: str
 
 
 @dataclass(frozen=True)
@@ -54,51 +86,70 @@ class Failure:
     """One row.
 
     Attributes:
-        deed: what is done once the command has begun.
-        phase, reason, exit_code: of the status.
-        written: what containers have left on the disk.
-        policy: the At's retryPolicy.
+        deed: what is done once the commands of the Ats of these names run.
+        ends: how their runs end, by the Ats' retryPolicy.
+        script: the command, the first time.
     """
 
-    deed: Callable[[Cluster, str], None]
-    phase: str
-    reason: str
-    exit_code: int | None
-    written: str
-    policy: str = "Never"
+    deed: Callable[[Cluster, list[str]], None]
+    ends: dict[str, End]
+    script: str = LONG
 
 
-SURVIVED = "Succeeded", "Completed", 0, "began ended"
-RETRIED = "Succeeded", "Completed", 0, "began began ended"
+SURVIVED = End("Succeeded", "Completed", 0, "began ended")
+RETRIED = End("Succeeded", "Completed", 0, "began began ended")
+CUT_OFF = End("Failed", "Unknown", 255, "began")
+EVICTED = End("Failed", "EvictionByEvictionAPI", 137, "began")
+WITHOUT_A_NODE = End("Failed", "DeletionByPodGC", 137, "began")
 
 FAILURES = {
-    "kubelet-killed": Failure(kill_the_kubelet, *SURVIVED),
-    "runtime-killed": Failure(kill_the_container_runtime, *SURVIVED),
-    "power-cut": Failure(cut_the_power, "Failed", "Unknown", 255, "began"),
-    "power-cut-retried": Failure(cut_the_power, *RETRIED, policy="Failed"),
-    "drained": Failure(drain, "Failed", "EvictionByEvictionAPI", 137, "began"),
-    "drained-retried": Failure(drain, *RETRIED, policy="Disrupted"),
+    "kubelet-killed": Failure(kill_the_kubelet, {"Never": SURVIVED}, "sleep 20"),
+    "runtime-killed": Failure(kill_the_container_runtime, {"Never": SURVIVED}, "sleep 20"),
+    "power-cut": Failure(
+        cut_the_power,
+        {"Never": CUT_OFF, "NotStarted": CUT_OFF, "Disrupted": CUT_OFF, "Failed": RETRIED},
+    ),
+    "drained": Failure(
+        drain, {"Never": EVICTED, "NotStarted": EVICTED, "Disrupted": RETRIED, "Failed": RETRIED}
+    ),
+    "node-deleted": Failure(
+        delete_the_node,
+        {
+            "Never": WITHOUT_A_NODE,
+            "NotStarted": WITHOUT_A_NODE,
+            "Disrupted": RETRIED,
+            "Failed": RETRIED,
+        },
+    ),
 }
 
 
-@pytest.mark.parametrize("name", FAILURES)
-def test_node_failure(cluster: Cluster, name: str) -> None:
-    failure = FAILURES[name]
-    wait = until(2, name, "sleep 20")
-    script = f"{wait}; echo ended >> {MOUNT}/{name}"
-    cluster.apply(at(name, cluster.node, script, {"retryPolicy": failure.policy}))
-    cluster.eventually(lambda: cluster.disk.written(name))
-    failure.deed(cluster, name)
-    cluster.kubectl("wait", "--for=create", f"node/{cluster.node}", "--timeout=60s")
-    cluster.kubectl("wait", "--for=condition=Ready", f"node/{cluster.node}", "--timeout=120s")
+@pytest.mark.parametrize("failure", FAILURES)
+def test_node_failure(cluster: Cluster, failure: str) -> None:
+    row = FAILURES[failure]
+    ends = {f"{failure}-{policy.lower()}": end for policy, end in row.ends.items()}
+    for name, policy in zip(ends, row.ends, strict=True):
+        script = f"{until(2, name, row.script)}; echo ended >> {MOUNT}/{name}"
+        cluster.apply(at(name, cluster.node, script, {"retryPolicy": policy}))
+    for name in ends:
+        cluster.eventually(partial(cluster.disk.written, name))
+    row.deed(cluster, list(ends))
+    cluster.kubectl("wait", "--for=create", f"node/{cluster.node}", "--timeout=120s")
+    cluster.kubectl("wait", "--for=condition=Ready", f"node/{cluster.node}", "--timeout=180s")
 
-    def finished() -> Manifest | None:
-        status = cluster.status(name)
-        return status if "completionTime" in status else None
+    for name in ends:
+        cluster.eventually(partial(_is_over, cluster, name))
 
-    status = cluster.eventually(finished)
+    assert {name: _end(cluster, name) for name in ends} == ends
 
-    told = status["phase"], status["reason"], status.get("exitCode")
-    assert told == (failure.phase, failure.reason, failure.exit_code), status
-    assert cluster.disk.written(name) == failure.written.split()
-    cluster.eventually(lambda: not cluster.pod(name).get("metadata", {}).get("finalizers"))
+
+def _is_over(cluster: Cluster, name: str) -> bool:
+    """Its outcome is on record, and its Pod let go of."""
+    finalizers = cluster.pod(name).get("metadata", {}).get("finalizers")
+    return "completionTime" in cluster.status(name) and not finalizers
+
+
+def _end(cluster: Cluster, name: str) -> End:
+    status = cluster.status(name)
+    written = " ".join(cluster.disk.written(name))
+    return End(status["phase"], status["reason"], status.get("exitCode"), written)
