@@ -31,13 +31,6 @@ SERVICE_IP, SERVICE_PORT = "10.96.0.1", 443
 # Seconds. On an idle machine it takes 10.
 _PATIENCE = 180.0
 
-_CLOUD = (
-    "cloud-node-lifecycle-controller",
-    "node-ipam-controller",
-    "node-route-controller",
-    "service-lb-controller",
-)
-
 
 @contextlib.contextmanager
 def running(parts: Parts, disk: Path) -> Iterator[ControlPlane]:
@@ -49,7 +42,6 @@ def running(parts: Parts, disk: Path) -> Iterator[ControlPlane]:
         "sysctl --quiet --write net.ipv4.ip_forward=1",
     ):
         subprocess.run(command.split(), check=True)
-    controllers = ",".join(["*", *(f"-{name}" for name in _CLOUD)])
     with (
         registry.serving(Images(disk / "images"), 5000),
         control_plane.running(
@@ -59,7 +51,7 @@ def running(parts: Parts, disk: Path) -> Iterator[ControlPlane]:
                 "--bind-address=0.0.0.0",
                 "--kubelet-preferred-address-types=InternalIP",
             ],
-            controller_manager_args=[f"--controllers={controllers}"],
+            controller_manager_args=["--controllers=*"],
         ) as cluster,
     ):
         cluster.processes.start(
