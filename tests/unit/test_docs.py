@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cnat import __version__
 from cnat.cli import verdict
 from cnat.cli.flags import parser
 from cnat.cli.main import main
@@ -97,6 +98,12 @@ def test_each_alert_about_ats_is_told() -> None:
     rules = yaml.safe_load(text("kustomize/components/prometheus-rule/prometheus_rule.yaml"))
     alerts = {each["alert"] for each in rules["spec"]["groups"][0]["rules"] if "alert" in each}
     assert set(re.findall(r"Cnat\w+", prose("docs/operations.md"))) == alerts
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_to_be_fetched_is_this_version(page: str) -> None:
+    fetched = re.findall(r"(?:ref=v|cnat@v|rev: v|branch v|/cnat:)([\d.]+\d)", text(page))
+    assert set(fetched) <= {__version__}
 
 
 def test_the_readme_begins_with_the_first_sample() -> None:
