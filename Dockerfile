@@ -1,7 +1,8 @@
 # Build for other platforms as for this one: all dependencies come as wheels, nothing is compiled.
 #
 # The base image is a tag, since a digest is worth something only to somebody who has looked it up.
-# For a release, do that (docker buildx imagetools inspect python:3.13-slim) and give it:
+# The provenance of a released image names it. To choose one yourself, look it up
+# (docker buildx imagetools inspect python:3.13-slim) and give it:
 #   docker build --build-arg PYTHON=python:3.13-slim@sha256:... -t REGISTRY/cnat:VERSION .
 ARG PYTHON=python:3.13-slim
 

@@ -111,6 +111,11 @@ def built(
             for command in program.commands:
                 (finished / command).symlink_to(program.name)
             finished.rename(target)
+        except AssetsError as error:
+            raise AssetsError(
+                f"{', '.join(program.commands)} can't be built: {error}\n"
+                f"Mend that, or {program.otherwise}."
+            ) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return target
@@ -158,10 +163,7 @@ def _compile(
     temporary = scratch / "tmp"  # not /tmp, which may be a small one in memory
     temporary.mkdir()
     go = Go(go.executable, {**go.environ, "CGO_ENABLED": "0", "GOTMPDIR": str(temporary)})
-    try:
-        compiler.compile_program(go, source, ".", executable, flags=_flags(release), stages=stages)
-    except AssetsError as error:
-        raise AssetsError(f"{error}\nMend that, or {program.otherwise}.") from error
+    compiler.compile_program(go, source, ".", executable, flags=_flags(release), stages=stages)
 
 
 @contextlib.contextmanager

@@ -79,7 +79,7 @@ def test_with_no_go_that_is_new_enough_and_no_pypi_the_error_says_what_to_instal
 ) -> None:
     environ = environ_with_go(tmp_path, "echo 'go.mod requires go >= 1.26' >&2; exit 1")
 
-    with pytest.raises(AssetsError, match=r"no Go 1\.26 on PATH[^$]*Install Go"):
+    with pytest.raises(AssetsError, match=r"no Go 1\.26 on PATH[^$]*your system's packages"):
         assets.provided(environ)
 
 

