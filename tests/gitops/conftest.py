@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -12,15 +14,15 @@ from tests.gitops import argocd as argocds
 from tests.gitops import build
 from tests.gitops.argocd import ArgoCD
 from tests.gitops.flux import Flux
-from tests.gitops.tool import Team
+from tests.gitops.tool import Team, Told
 from tests.support.controlplane.server import ControlPlane
 from tests.support.sandbox import RealSandbox
 
 _MARK = "gitops"
 _HERE = Path(__file__).parent
 
-# Situation, tool, what it said, seconds from commit to verdict.
-_TABLE: list[tuple[str, str, str, float]] = []
+# By the name of the test: the verdicts in it.
+_TABLE: list[tuple[str, list[Told]]] = []
 
 Tool = Flux | ArgoCD
 
@@ -39,20 +41,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _TABLE:
-        terminalreporter.section("from commit to verdict")
-    for situation, tool, said, seconds in _TABLE:
-        terminalreporter.line(f"{tool:7} {seconds:5.1f} s  {said:6} {situation}")
+    if not _TABLE:
+        return
+    terminalreporter.section("tool, situation: seconds from a commit to a verdict on it")
+    for test, told in sorted(_TABLE, key=lambda row: row[1][0].tool):
+        situation = re.sub(r"(flux|argocd)-?|\[\]", "", test.removeprefix("test_"))
+        terminalreporter.line(f"{told[0].tool:7} {situation.replace('_', ' ')}: {_in_words(told)}")
 
 
-@pytest.fixture
-def told(request: pytest.FixtureRequest) -> Callable[[Team, str], None]:
-    """Note in the table at the end what the tool has just said."""
+def _in_words(told: Iterable[Told]) -> str:
+    by_commit = groupby(told, key=lambda each: each.committed)
+    return "; ".join(
+        ", ".join(f"{each.verdict} {each.seconds:.1f}" for each in verdicts)
+        for _, verdicts in by_commit
+    )
 
-    def note(team: Team, said: str) -> None:
-        _TABLE.append((request.node.name, team.tool, said, team.seconds))
 
-    return note
+@pytest.fixture(autouse=True)
+def _told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Note for the table at the end what the tools say in this test."""
+    before = len(Team.told)
+    yield
+    if told := Team.told[before:]:
+        _TABLE.append((request.node.name, told))
 
 
 def argocd_is_possible() -> None:

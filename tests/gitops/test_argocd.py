@@ -10,7 +10,7 @@ from tests.contract.test_contract import FAILED
 from tests.gitops.argocd import HEALTH, ArgoCD
 from tests.gitops.test_flux import DOCUMENT
 from tests.gitops.test_git import committed, end_run
-from tests.gitops.test_health import FUTURE, config_map, exists
+from tests.gitops.test_health import FUTURE, NO_DAY, config_map, exists
 from tests.gitops.tool import Manifest, Verdict
 from tests.install.eventually import eventually
 from tests.support.sandbox import RealSandbox, at
@@ -73,6 +73,18 @@ def test_force_with_replace_makes_another_at_that_runs_again(
     committed(team, annotated(at(containers=ANOTHER_IMAGE), sync_options=options))
     assert real_sandbox.at("cnrex")["metadata"]["uid"] != uid
     assert real_sandbox.at("cnrex")["status"]["phase"] == "Running"
+
+
+def test_force_makes_another_at_of_an_edit_that_the_api_server_refuses(
+    argocd: ArgoCD, real_sandbox: RealSandbox
+) -> None:
+    team = argocd.team(real_sandbox)
+    options = "Force=true"
+    committed(team, annotated(at(schedule=FUTURE), sync_options=options))
+    uid = real_sandbox.at("cnrex")["metadata"]["uid"]
+    team.commit(annotated(at(schedule=NO_DAY), sync_options=options))
+    assert team.verdict() == Verdict.RED
+    assert real_sandbox.at("cnrex")["metadata"]["uid"] != uid
 
 
 @pytest.fixture

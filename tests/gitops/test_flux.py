@@ -10,7 +10,7 @@ import yaml
 from tests.contract.test_contract import FAILED
 from tests.gitops.flux import Flux
 from tests.gitops.test_git import committed, names
-from tests.gitops.test_health import FUTURE, config_map, exists
+from tests.gitops.test_health import FUTURE, NO_DAY, config_map, exists
 from tests.gitops.tool import Manifest, Verdict
 from tests.install.image import REPOSITORY
 from tests.support.sandbox import RealSandbox, at
@@ -51,6 +51,16 @@ def test_force_keeps_an_ats_identity(flux: Flux, real_sandbox: RealSandbox) -> N
     uid = real_sandbox.at("cnrex")["metadata"]["uid"]
     committed(team, at(schedule=FUTURE, containers=[{"name": "other", "image": "other"}]))
     assert real_sandbox.at("cnrex")["metadata"]["uid"] == uid
+
+
+def test_force_deletes_an_at_whose_edit_the_api_server_refuses(
+    flux: Flux, real_sandbox: RealSandbox
+) -> None:
+    team = flux.team(real_sandbox, force=True)
+    committed(team, at(schedule=FUTURE))
+    team.commit(at(schedule=NO_DAY))
+    assert team.verdict() == Verdict.RED
+    assert names(real_sandbox) == []
 
 
 def test_an_at_whose_pruning_is_disabled_stays(flux: Flux, real_sandbox: RealSandbox) -> None:

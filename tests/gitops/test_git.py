@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tests.contract.test_contract import SUCCEEDED
 from tests.gitops.conftest import Tool
 from tests.gitops.test_health import FUTURE, config_map
@@ -38,16 +36,12 @@ def names(sandbox: RealSandbox) -> list[str]:
     return [each["metadata"]["name"] for each in sandbox.request("GET", sandbox.ats)["items"]]
 
 
-def test_a_schedule_edited_while_it_waits_is_accepted_anew(
-    team: Team, told: Callable[[Team, str], None]
-) -> None:
+def test_a_schedule_edited_while_it_waits_is_accepted_anew(team: Team) -> None:
     committed(team, at(schedule=FUTURE))
     team.commit(at(schedule=LATER))
     assert team.first_verdict() == Verdict.WAITS
-    told(team, "before")
     team.sandbox.reconcile()
     assert team.verdict() == Verdict.GREEN
-    told(team, "green")
     assert team.sandbox.at("cnrex")["status"]["scheduledTime"] == LATER
     assert team.sandbox.pods() == []
 
@@ -138,7 +132,7 @@ def test_a_schedule_edited_by_hand_is_set_back(team: Team) -> None:
 
 
 def test_a_cluster_rebuilt_from_the_repository_runs_what_may_still_start(
-    tool: Tool, team: Team, told: Callable[[Team, str], None]
+    tool: Tool, team: Team
 ) -> None:
     repository = at("overdue"), at("too-late", startingDeadlineSeconds=60)
     committed(team, *repository)
@@ -146,7 +140,6 @@ def test_a_cluster_rebuilt_from_the_repository_runs_what_may_still_start(
     with RealSandbox.opened(team.sandbox.control_plane) as rebuilt:
         again = tool.team(rebuilt)
         committed(again, *repository)
-        told(again, "green")
         phases = [rebuilt.at(name)["status"]["phase"] for name in ("overdue", "too-late")]
         assert phases == ["Running", "Missed"]
 

@@ -10,9 +10,11 @@ import pytest
 
 from tests.contract.test_contract import FAILED, SUCCEEDED, waiting
 from tests.gitops.tool import Manifest, Team, Verdict
+from tests.install import situations
 from tests.support.sandbox import RealSandbox, at
 
 FUTURE = "2999-01-01T00:00:00Z"
+NO_DAY = "2030-02-30T00:00:00Z"
 
 
 def config_map(name: str, wave: int = 0) -> Manifest:
@@ -49,6 +51,11 @@ def the_pod_is_lost(sandbox: RealSandbox) -> None:
     sandbox.reconcile()
 
 
+def the_name_is_taken(sandbox: RealSandbox) -> None:
+    situations.take_name(sandbox, "cnrex")
+    sandbox.reconcile()
+
+
 @dataclass(frozen=True)
 class Situation:
     """An At, what passes after its commit, and what the tool must say then."""
@@ -66,10 +73,12 @@ SITUATIONS = {
     "suspended": Situation(at(suspend=True)),
     "refused": Situation(at(schedule=FUTURE, serviceAccountName="nobody"), verdict=Verdict.RED),
     "no such time": Situation(at(**SKIPPED), verdict=Verdict.RED),
+    "name taken": Situation(at(), the_name_is_taken, Verdict.RED),
     "running": Situation(at()),
     "not starting": Situation(at(), the_kubelet_says({"phase": "Pending", **STUCK})),
     "succeeded": Situation(at(), the_kubelet_says(SUCCEEDED)),
     "failed": Situation(at(), the_kubelet_says(FAILED)),
+    "retrying": Situation(at(retryPolicy="Failed"), the_kubelet_says(FAILED)),
     "missed": Situation(at(startingDeadlineSeconds=0)),
     "lost": Situation(at(), the_pod_is_lost),
 }
@@ -77,29 +86,35 @@ SITUATIONS = {
 
 @pytest.mark.parametrize("situation", SITUATIONS.values(), ids=SITUATIONS)
 def test_an_at_is_judged_by_whether_it_will_do_as_it_is_written(
-    team: Team, situation: Situation, told: Callable[[Team, str], None]
+    team: Team, situation: Situation
 ) -> None:
     team.commit(situation.at)
     assert team.first_verdict() == Verdict.WAITS  # No pass has seen it yet.
-    told(team, "before")
 
     situation.passes(team.sandbox)
     assert team.verdict() == situation.verdict, team.message
-    told(team, team.verdict())
 
     # How it went must not keep anything else from being deployed, in the same wave or a later one.
     team.commit(situation.at, config_map("beside"), config_map("behind", wave=1))
     assert team.verdict() == situation.verdict, team.message
-    told(team, team.verdict())
     assert exists(team.sandbox, "beside")
     if situation.verdict == Verdict.GREEN:
         assert exists(team.sandbox, "behind")
 
 
-def test_what_the_api_server_refuses_is_told_in_its_words(team: Team) -> None:
-    team.commit(at(schedule="2030-02-30T00:00:00Z"))
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [
+        pytest.param(at(schedule=NO_DAY), "this day does not exist", id="no day"),
+        pytest.param(at(suspendd=True), "suspendd", id="typo"),
+    ],
+)
+def test_what_the_api_server_refuses_is_told_in_its_words(
+    team: Team, refused: Manifest, words: str
+) -> None:
+    team.commit(refused)
     assert team.verdict() == Verdict.RED
-    assert "this day does not exist" in str(team.state())
+    assert words in str(team.state())
 
 
 def test_a_corrected_at_is_green_again(team: Team) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -27,19 +28,34 @@ class Verdict(StrEnum):
     RED = "red"
 
 
+@dataclass(frozen=True)
+class Told:
+    """A verdict on a commit.
+
+    Attributes:
+        committed: when, by the monotonic clock.
+        seconds: from then to the verdict.
+    """
+
+    tool: str
+    committed: float
+    verdict: Verdict
+    seconds: float
+
+
 class Team(ABC):
     """A namespace that a tool keeps as its team's repository has it.
 
     Attributes:
-        seconds: from the latest commit to what `verdict` last returned.
-        message: what the tool said with it.
+        told: every verdict that any team was given, for the table at the end.
+        message: what the tool said with its latest verdict.
     """
 
+    told: ClassVar[list[Told]] = []
     tool: str
 
     def __init__(self, sandbox: RealSandbox) -> None:
         self.sandbox = sandbox
-        self.seconds = 0.0
         self.message = ""
         self._committed = time.monotonic()
 
@@ -64,12 +80,11 @@ class Team(ABC):
     def _verdict_other_than(self, *passing: Verdict) -> Verdict:
         while True:
             found, self.message = self.look()
-            self.seconds = time.monotonic() - self._committed
+            seconds = time.monotonic() - self._committed
             if found not in passing:
+                self.told.append(Told(self.tool, self._committed, found, seconds))
                 return found
-            assert self.seconds < PATIENCE, (
-                f"{self.tool}: {found} after {PATIENCE} s: {self.state()}"
-            )
+            assert seconds < PATIENCE, f"{self.tool}: {found} after {PATIENCE} s: {self.state()}"
             time.sleep(0.1)
 
     def _placed(self, manifest: Manifest) -> Manifest:

@@ -35,7 +35,7 @@ def arise(sandbox: RealSandbox) -> dict[str, Manifest]:
     """An At for each situation, as the cluster then has it."""
     for manifest in _APPLIED.values():
         sandbox.apply(manifest)
-    _take_name(sandbox, "name-taken")
+    take_name(sandbox, "name-taken")
     sandbox.reconcile()
     sandbox.set_pod_status(_pod(sandbox, "succeeded"), SUCCEEDED)
     sandbox.set_pod_status(_pod(sandbox, "failed"), FAILED)
@@ -63,7 +63,7 @@ def _pod(sandbox: RealSandbox, name: str) -> str:
     return str(sandbox.at(name)["status"]["podName"])
 
 
-def _take_name(sandbox: RealSandbox, name: str) -> None:
+def take_name(sandbox: RealSandbox, name: str) -> None:
     found = At(sandbox.at(name))
     container = {"name": "other", "image": "other"}
     sandbox.create_pod(
