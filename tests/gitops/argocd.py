@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -172,7 +171,7 @@ class ArgoCDTeam(Team):
         if first:
             self._create()
         else:
-            self._annotate("normal")
+            self.nudge()
 
     def _create(self) -> None:
         application = {
@@ -182,10 +181,6 @@ class ArgoCDTeam(Team):
             "spec": self._spec,
         }
         self.sandbox.request("POST", self._applications, application)
-
-    def _annotate(self, refresh: str) -> None:
-        patch = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": refresh}}}
-        self.sandbox.request("PATCH", self._path, patch, content_type=_MERGE)
 
     def state(self) -> Manifest:
         status: Manifest = self.sandbox.request("GET", self._path).get("status") or {}
@@ -208,10 +203,12 @@ class ArgoCDTeam(Team):
         verdicts = {"Healthy": Verdict.GREEN, "Degraded": Verdict.RED, "Progressing": Verdict.WAITS}
         return verdicts.get(health, Verdict.NONE), f"{message}; {health}"
 
-    def refresh(self) -> None:
-        self._annotate("normal")
-        while "annotations" in self.sandbox.request("GET", self._path)["metadata"]:
-            time.sleep(0.1)
+    def nudge(self) -> None:
+        patch = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}
+        self.sandbox.request("PATCH", self._path, patch, content_type=_MERGE)
+
+    def has_looked(self) -> bool:
+        return "annotations" not in self.sandbox.request("GET", self._path)["metadata"]
 
 
 def _settings(control_plane: ControlPlane) -> list[Manifest]:

@@ -45,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("tool, situation: seconds from a commit to a verdict on it")
     for test, told in sorted(_TABLE, key=lambda row: row[1][0].tool):
-        situation = re.sub(r"(flux|argocd)-?|\[\]", "", test.removeprefix("test_"))
+        situation = re.sub(r"\[(flux|argocd)\]|(flux|argocd)-", "", test.removeprefix("test_"))
         terminalreporter.line(f"{told[0].tool:7} {situation.replace('_', ' ')}: {_in_words(told)}")
 
 

@@ -88,6 +88,7 @@ class FluxTeam(Team):
         self.name = name
         self._commits = 0
         self._revision = ""
+        self._nudged = ""
         namespace = sandbox.namespace
         self._sources = f"/apis/{_SOURCE}/v1/namespaces/{namespace}/gitrepositories"
         self._kustomizations = f"/apis/{_KUSTOMIZATION}/namespaces/{namespace}/kustomizations"
@@ -156,14 +157,15 @@ class FluxTeam(Team):
             return Verdict.NONE, message
         return (Verdict.GREEN if ready["status"] == "True" else Verdict.RED), message
 
-    def refresh(self) -> None:
-        token = f"{time.time()}"
+    def nudge(self) -> None:
+        self._nudged = f"{time.time()}"
+        annotations = {"reconcile.fluxcd.io/requestedAt": self._nudged}
         path = f"{self._kustomizations}/{self.name}"
-        annotations = {"reconcile.fluxcd.io/requestedAt": token}
         patch = {"metadata": {"annotations": annotations}}
         self.sandbox.request("PATCH", path, patch, content_type=_MERGE)
-        while self.state().get("lastHandledReconcileAt") != token:
-            time.sleep(0.1)
+
+    def has_looked(self) -> bool:
+        return bool(self.state().get("lastHandledReconcileAt") == self._nudged)
 
 
 # All that kustomize-controller watches, or it would not start.

@@ -84,13 +84,22 @@ def test_post_build_substitutes_in_commands_what_is_not_escaped(
     whole["metadata"]["annotations"] = {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}
     committed(
         team,
-        at("plain", schedule=FUTURE, command="echo ${place} ${HOME} $HOME"),
+        at("plain", schedule=FUTURE, command="echo ${place} $HOME"),
         at("escaped", schedule=FUTURE, command="echo ${place} $${HOME}"),
         whole,
     )
-    assert command(real_sandbox, "plain") == "echo Shanghai  $HOME"
+    assert command(real_sandbox, "plain") == "echo Shanghai $HOME"
     assert command(real_sandbox, "escaped") == "echo Shanghai ${HOME}"
     assert command(real_sandbox, "whole") == "echo ${place} ${HOME}"
+
+
+def test_post_build_refuses_a_name_that_it_does_not_know(
+    flux: Flux, real_sandbox: RealSandbox
+) -> None:
+    team = flux.team(real_sandbox, postBuild={"substitute": {"place": "Shanghai"}})
+    team.commit(at(schedule=FUTURE, command="echo ${HOME}"))
+    assert team.verdict() == Verdict.RED
+    assert 'variable not set (strict mode): "HOME"' in team.message
 
 
 def failed_run(flux: Flux, sandbox: RealSandbox, **spec: Any) -> tuple[Verdict, Manifest]:

@@ -127,8 +127,11 @@ def test_a_schedule_edited_by_hand_is_set_back(team: Team) -> None:
     by_hand = {"spec": {"schedule": LATER}}
     path = f"{team.sandbox.ats}/cnrex?fieldManager=kubectl-edit"
     team.sandbox.request("PATCH", path, by_hand, content_type=merge)
-    team.refresh()
+    team.nudge()
     eventually(lambda: team.sandbox.at("cnrex")["spec"]["schedule"] == FUTURE, within=60)
+    team.sandbox.reconcile()
+    eventually(team.has_looked, within=60)
+    assert team.verdict() == Verdict.GREEN, team.message
 
 
 def test_a_cluster_rebuilt_from_the_repository_runs_what_may_still_start(

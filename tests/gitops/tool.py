@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from tests.install.eventually import eventually
 from tests.support.sandbox import RealSandbox
 
 Manifest = dict[str, Any]
@@ -77,6 +78,11 @@ class Team(ABC):
         """What the tool says of the latest commit when it has nothing left to wait for."""
         return self._verdict_other_than(Verdict.NONE, Verdict.WAITS)
 
+    def refresh(self) -> None:
+        """Have the tool look once more, and wait until it has."""
+        self.nudge()
+        eventually(self.has_looked, within=PATIENCE)
+
     def _verdict_other_than(self, *passing: Verdict) -> Verdict:
         while True:
             found, self.message = self.look()
@@ -100,8 +106,12 @@ class Team(ABC):
         """What the tool says now, of the latest commit, and its message."""
 
     @abstractmethod
-    def refresh(self) -> None:
-        """Have the tool look once more, as at its next interval, and wait until it has."""
+    def nudge(self) -> None:
+        """Have the tool look once more, as at its next interval."""
+
+    @abstractmethod
+    def has_looked(self) -> bool:
+        """Whether it has, to the end, since it was last nudged."""
 
     @abstractmethod
     def state(self) -> Manifest:
