@@ -102,7 +102,9 @@ def test_each_alert_about_ats_is_told() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_is_to_be_fetched_is_this_version(page: str) -> None:
-    fetched = re.findall(r"(?:ref=v|cnat@v|rev: v|branch v|/cnat:)([\d.]+\d)", text(page))
+    fetched = re.findall(
+        r"(?:ref=v|cnat@v|rev: v|branch v|download/v|/cnat:)([\d.]+\d)", text(page)
+    )
     assert set(fetched) <= {__version__}
 
 
@@ -117,6 +119,23 @@ def test_the_gate_takes_each_at_that_is_shown(page: str, tmp_path: Path) -> None
     for number, at in enumerate(ats):
         (tmp_path / f"{number}.yaml").write_text(at)
     assert not ats or main([str(tmp_path)]) == verdict.EXIT_CONVERGED
+
+
+def anchors(page: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    titles = (title.lower() for _, title in _HEADING.findall(prose(page)))
+    return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_link_within_the_repository_leads_somewhere(page: str) -> None:
+    for link in _LINK.findall(prose(page)):
+        if ":" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(str(target.resolve().relative_to(ROOT))), link
 
 
 # --- The README in Chinese
