@@ -43,6 +43,29 @@ def make(checkout: Path, *arguments: str, path: str = "") -> subprocess.Complete
     )
 
 
+@pytest.mark.parametrize(
+    ("tag", "code"), [(f"v{cnat.__version__}", 0), (cnat.__version__, 1), ("v9.9.9", 1)]
+)
+def test_a_tag_that_is_not_the_version_releases_nothing(
+    checkout: Path, tag: str, code: int
+) -> None:
+    workflow = yaml.safe_load((REPOSITORY / ".github/workflows/release.yml").read_text())
+    (step,) = (step for step in workflow["jobs"]["version"]["steps"] if "run" in step)
+
+    # As GitHub runs it: https://docs.github.com/actions, "jobs.<job_id>.steps[*].shell".
+    ran = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        cwd=checkout,
+        env={**os.environ, "GITHUB_REF_NAME": tag},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == code, ran.stderr
+    assert (f"::error::The tag is {tag}," in ran.stdout) == bool(code)
+
+
 def test_install_yaml_is_the_default_with_the_image_by_its_digest(
     control_plane: ControlPlane, checkout: Path
 ) -> None:
