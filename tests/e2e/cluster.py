@@ -69,8 +69,13 @@ class Cluster:
 
     def pod(self, name: str) -> Manifest:
         """The Pod of an At, by our label; empty if it is gone."""
-        pods: list[Manifest] = self.get("pod", f"--selector={api.GROUP}/at={name}").get("items", [])
+        pods = self._pods(name)
         return pods[0] if pods else {}
+
+    def holds(self, name: str) -> bool:
+        """Whether a Pod of that At waits for us to let go of it."""
+        pods = self._pods(name)
+        return any(pod["metadata"].get("finalizers") for pod in pods)
 
     def events(self, name: str) -> list[str]:
         """The reasons of an At's Events."""
@@ -98,6 +103,10 @@ class Cluster:
             assert time.monotonic() < end, f"not within {within} seconds: {look}"
             self.make_a_pass()
         return found
+
+    def _pods(self, at: str) -> list[Manifest]:
+        pods: list[Manifest] = self.get("pod", f"--selector={api.GROUP}/at={at}").get("items", [])
+        return pods
 
     def _ready_node(self) -> str:
         """The name of the first node that takes Pods."""

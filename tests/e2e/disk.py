@@ -12,7 +12,7 @@ from uuid import uuid4
 
 # Where the node has it (each run of the tests another one: a cluster may see several), and where
 # the containers of our Ats see it.
-FOLDER = f"/var/lib/cnat-e2e/{uuid4()}"
+FOLDER = f"/var/log/cnat-e2e/{uuid4()}"
 MOUNT = "/disk"
 _LOGS = "/var/log/pods"
 
@@ -39,18 +39,25 @@ class Disk(Protocol):
 
 
 class NodeDisk:
-    """Of a node of the tests' own: a folder."""
+    """Of a node of the tests' own: a folder, in which log is the node's /var/log."""
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
 
+    def write(self, name: str) -> None:
+        """Put a file there that containers wait for."""
+        self._path(name).touch()
+
     def written(self, name: str) -> list[str]:
-        path = self._folder / f"root{FOLDER}" / name
+        path = self._path(name)
         return path.read_text().splitlines() if path.exists() else []
 
     def printed(self, pod: str) -> list[Line]:
         files = sorted((self._folder / "log/pods").glob(f"*_{pod}_*/*/*.log"))
         return _lines("".join(file.read_text() for file in files))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / FOLDER.removeprefix("/var/") / name
 
 
 class ReadByPod:

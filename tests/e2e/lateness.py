@@ -40,9 +40,14 @@ class Lateness:
         ]
 
 
-def committed(cluster: Cluster, name: str) -> dict[str, datetime]:
-    """Apply the Ats, whose names begin with that one, and return the instants, which come soon."""
-    first = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=20)
+def committed(cluster: Cluster, name: str, *, ahead: int) -> dict[str, datetime]:
+    """Apply the Ats and return their instants.
+
+    Args:
+        name: what their names begin with.
+        ahead: seconds from now to the first instant.
+    """
+    first = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=ahead)
     dues = {f"{name}-{number}": first + number * _SPACING for number in range(_COUNT)}
     cluster.apply({"apiVersion": "v1", "kind": "List", "items": list(starmap(_at, dues.items()))})
     return dues

@@ -65,6 +65,7 @@ class Situation:
         attempts: the reasons of its earlier Pods.
         message: a part of the status's.
         events: reasons of Events that the At has.
+        cleared: whether its Pod is deleted, once the outcome is on record.
         deed: what is done to it once its container has begun (at once, where it is suspended).
         script, spec, container: the At's, as in `at`.
     """
@@ -77,6 +78,7 @@ class Situation:
     attempts: tuple[str, ...] = ()
     message: str = ""
     events: tuple[str, ...] = ()
+    cleared: bool = False
     deed: Deed | None = None
     script: str = "true"
     spec: Manifest = field(default_factory=dict)

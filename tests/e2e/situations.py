@@ -76,7 +76,12 @@ SITUATIONS: dict[str, Situation] = {
         spec=helper(STUBBORN, restartPolicy="Always"),
     ),
     "is-cleared-away": Situation(
-        "Succeeded", "Completed", ran=1, exit_code=0, spec={"ttlSecondsAfterFinished": 1}
+        "Succeeded",
+        "Completed",
+        ran=1,
+        exit_code=0,
+        cleared=True,
+        spec={"ttlSecondsAfterFinished": 1},
     ),
     # it is ended
     "runs-out-of-memory": Situation(

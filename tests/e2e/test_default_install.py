@@ -17,7 +17,7 @@ def lateness(cluster: Cluster, figures: list[str]) -> Lateness:
     """Of Ats beside the first sample."""
     cluster.kubectl("apply", f"--filename={KUSTOMIZE / 'samples/at_cnrex.yaml'}")
     with metered() as passes:
-        lateness = measured(cluster, committed(cluster, "by-the-minute"))
+        lateness = measured(cluster, committed(cluster, "by-the-minute", ahead=2))
     figures += lateness.told("default")
     if passes:
         figures.append(f"CPU of a pass in its Pod: {spread([each.cpu for each in passes])} s")

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.cluster import IN_SYSTEM, Cluster
-from tests.e2e.disk import MOUNT
-from tests.e2e.retries import LONG, until
+from tests.e2e.disk import MOUNT, NodeDisk
 from tests.e2e.situation import at
 from tests.install.image import REPOSITORY
 from tests.support.node import power
@@ -64,6 +63,7 @@ def delete_the_node(cluster: Cluster, ats: list[str]) -> None:
     pods = [f"pod/{cluster.pod(name)['metadata']['name']}" for name in ats]
     cluster.kubectl("wait", f"--for=jsonpath={exit_code}=137", *pods, "--timeout=180s")
     power.kill(power.KUBELET)
+    cluster.kubectl("wait", "--for=create", f"node/{cluster.node}", "--timeout=180s")
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,10 @@ class Failure:
     Attributes:
         deed: what is done once the commands of the Ats of these names run.
         ends: how their runs end, by the Ats' retryPolicy.
-        script: the command, the first time.
     """
 
     deed: Callable[[Cluster, list[str]], None]
     ends: dict[str, End]
-    script: str = LONG
 
 
 SURVIVED = End("Succeeded", "Completed", 0, "began ended")
@@ -103,8 +101,8 @@ EVICTED = End("Failed", "EvictionByEvictionAPI", 137, "began")
 WITHOUT_A_NODE = End("Failed", "DeletionByPodGC", 137, "began")
 
 FAILURES = {
-    "kubelet-killed": Failure(kill_the_kubelet, {"Never": SURVIVED}, "sleep 20"),
-    "runtime-killed": Failure(kill_the_container_runtime, {"Never": SURVIVED}, "sleep 20"),
+    "kubelet-killed": Failure(kill_the_kubelet, {"Never": SURVIVED}),
+    "runtime-killed": Failure(kill_the_container_runtime, {"Never": SURVIVED}),
     "power-cut": Failure(
         cut_the_power,
         {"Never": CUT_OFF, "NotStarted": CUT_OFF, "Disrupted": CUT_OFF, "Failed": RETRIED},
@@ -124,18 +122,24 @@ FAILURES = {
 }
 
 
+@pytest.fixture
+def disk() -> NodeDisk:
+    return NodeDisk(os.environ["CNAT_NODE_DISK"])
+
+
 @pytest.mark.parametrize("failure", FAILURES)
-def test_node_failure(cluster: Cluster, failure: str) -> None:
+def test_node_failure(cluster: Cluster, disk: NodeDisk, failure: str) -> None:
     row = FAILURES[failure]
     ends = {f"{failure}-{policy.lower()}": end for policy, end in row.ends.items()}
     for name, policy in zip(ends, row.ends, strict=True):
-        script = f"{until(2, name, row.script)}; echo ended >> {MOUNT}/{name}"
+        wait = f"until [ -e {MOUNT}/{failure} ]; do sleep 0.1; done"
+        script = f"{wait}; echo ended >> {MOUNT}/{name}"
         cluster.apply(at(name, cluster.node, script, {"retryPolicy": policy}))
     for name in ends:
-        cluster.eventually(partial(cluster.disk.written, name))
+        cluster.eventually(partial(disk.written, name))
     row.deed(cluster, list(ends))
-    cluster.kubectl("wait", "--for=create", f"node/{cluster.node}", "--timeout=120s")
-    cluster.kubectl("wait", "--for=condition=Ready", f"node/{cluster.node}", "--timeout=180s")
+    # What has survived ends now, before anybody is there again to see it.
+    disk.write(failure)
 
     for name in ends:
         cluster.eventually(partial(_is_over, cluster, name))
@@ -144,9 +148,8 @@ def test_node_failure(cluster: Cluster, failure: str) -> None:
 
 
 def _is_over(cluster: Cluster, name: str) -> bool:
-    """Its outcome is on record, and its Pod let go of."""
-    finalizers = cluster.pod(name).get("metadata", {}).get("finalizers")
-    return "completionTime" in cluster.status(name) and not finalizers
+    """Its outcome is on record, and its Pods let go of."""
+    return "completionTime" in cluster.status(name) and not cluster.holds(name)
 
 
 def _end(cluster: Cluster, name: str) -> End:

@@ -24,7 +24,7 @@ def punctual(cluster: Cluster, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def test_no_run_starts_before_its_instant(punctual: Cluster, figures: list[str]) -> None:
-    dues = committed(punctual, "by-the-second")
+    dues = committed(punctual, "by-the-second", ahead=20)
     punctual.begin_a_pass()  # which sees them all, and stays for them
 
     lateness = measured(punctual, dues)

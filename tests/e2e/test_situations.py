@@ -72,3 +72,18 @@ def test_situation(played: Cluster, name: str) -> None:
     assert [each["reason"] for each in status.get("attempts", [])] == list(expected.attempts)
     finished = {each["type"]: each["status"] for each in status["conditions"]}.get("Finished")
     assert finished == ("True" if expected.phase in {"Succeeded", "Failed", "Missed"} else None)
+    if finished:
+        played.eventually(lambda: not played.holds(name))
+    if expected.cleared:
+        played.eventually(lambda: not played.pod(name))
+
+
+def test_afterwards_none_has_run_again(played: Cluster, figures: list[str]) -> None:
+    played.make_a_pass()
+    told = {name: each.ran for name, each in ALL.items() if not each.goes_on}
+
+    ran = {name: played.disk.written(name).count("began") for name in told}
+
+    too_often = [name for name in told if ran[name] > told[name]]
+    figures.append(f"{len(told)} situations, {sum(ran.values())} containers begun, {too_often=}")
+    assert not too_often

@@ -42,7 +42,7 @@ def missing() -> list[str]:
 
 @contextlib.contextmanager
 def lent() -> Iterator[Path]:
-    """Lend a folder for the node's disk, and cgroups; one node at a time, and later ones wait.
+    """Lend a folder for the node's disk; one node at a time, and later ones wait.
 
     What a killed run left behind is cleared away first.
     """
@@ -51,12 +51,20 @@ def lent() -> Iterator[Path]:
     with build.locked(disk.with_name(f"{disk.name}.lock")):
         _clear(disk)
         disk.mkdir()
-        for hierarchy in _hierarchies():
-            (hierarchy / CGROUP).mkdir()
         try:
             yield disk
         finally:
             _clear(disk)
+
+
+def fresh_cgroups() -> None:
+    """Make the cgroups that a node has when it is switched on: they have forgotten what ran there.
+
+    A kubelet would look for it, and for each container that is gone wait for seconds.
+    """
+    _remove_cgroups()
+    for hierarchy in _hierarchies():
+        (hierarchy / CGROUP).mkdir()
 
 
 def run(command: Sequence[str]) -> int:
@@ -78,6 +86,10 @@ def _hierarchies() -> list[Path]:
 
 def _clear(disk: Path) -> None:
     shutil.rmtree(disk, ignore_errors=True)
+    _remove_cgroups()
+
+
+def _remove_cgroups() -> None:
     for hierarchy in _hierarchies():
         end = time.monotonic() + 10
         while (hierarchy / CGROUP).exists():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.node import machine
 from tests.support.node.errors import NodeError
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def switch_on(boot: Sequence[str], disk: Path) -> None:
 
     def stay_on() -> None:
         while True:
+            machine.fresh_cgroups()
             with (disk / "boot.log").open("ab") as log:
                 subprocess.run(
                     ["unshare", *_SPACES, *boot],
@@ -51,13 +54,17 @@ def switch_on(boot: Sequence[str], disk: Path) -> None:
 
 
 def cut() -> None:
-    """End all that runs on the node, at once."""
+    """End all that runs on the node, at once, and return when nothing does any more."""
+    # The first process of a namespace is the last to go.
     kill(_INIT)
 
 
 def kill(command: str) -> None:
     """End CONTAINERD or KUBELET without a word; the node's init starts it again."""
-    os.kill(_pid(command), signal.SIGKILL)
+    process = os.pidfd_open(_pid(command))
+    signal.pidfd_send_signal(process, signal.SIGKILL)
+    select.select([process], [], [])
+    os.close(process)
 
 
 def _pid(command: str) -> int:
