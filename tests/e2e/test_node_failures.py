@@ -28,11 +28,14 @@ Manifest = dict[str, Any]
 
 
 def kill_the_kubelet(_: Cluster, __: list[str]) -> None:
+    """The commands end before it is there again."""
     power.kill(power.KUBELET)
 
 
-def kill_the_container_runtime(_: Cluster, __: list[str]) -> None:
+def kill_the_container_runtime(cluster: Cluster, _: list[str]) -> None:
+    """The commands go on. (How they end while it is away it doesn't know: 255, Unknown.)"""
     power.kill(power.CONTAINERD)
+    cluster.make_a_pass()  # It is there again.
 
 
 def cut_the_power(_: Cluster, __: list[str]) -> None:
@@ -138,8 +141,7 @@ def test_node_failure(cluster: Cluster, disk: NodeDisk, failure: str) -> None:
     for name in ends:
         cluster.eventually(partial(disk.written, name))
     row.deed(cluster, list(ends))
-    # What has survived ends now, before anybody is there again to see it.
-    disk.write(failure)
+    disk.write(failure)  # What has survived ends now.
 
     for name in ends:
         cluster.eventually(partial(_is_over, cluster, name))

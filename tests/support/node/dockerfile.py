@@ -10,11 +10,12 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.install.image import REPOSITORY, BuildError, instructions
+from tests.install.image import BASE_LIB, REPOSITORY, BuildError, instructions
 from tests.support.node.images import PATH
 
 # A chroot in which the stage lies over its base; the mounts end with it. What it takes to reach the
-# package index from there lies in between, so that it doesn't become part of the image.
+# package index from there, and to find the standard library where the Dockerfile's own base has it,
+# lies in between, so that it doesn't become part of the image.
 _RUN = r"""
 mount -t overlay -o "lowerdir=$MACHINE:$BASE,upperdir=$UPPER,workdir=$WORK" overlay "$ROOT"
 mount --rbind /dev "$ROOT/dev"
@@ -57,6 +58,9 @@ def build(base: Path, scratch: Path) -> Stage:
             target = Path(f"{machine}{name}")
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(name, target)
+    library = Path(f"{machine}{BASE_LIB}")
+    library.parent.mkdir(parents=True)
+    library.symlink_to("/usr/lib")
     stages: dict[str, Stage] = {}
     stage = Stage(scratch)
     for name, arguments in instructions():
