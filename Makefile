@@ -104,7 +104,7 @@ clean: ## Remove what make has made in this folder
 .venv/.locked: requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  "cnat needs Python 3.11 or later. Name one: make PYTHON=python3.13")'
-	@echo "Installing the packages of $< into .venv, once (about 20 s) ..."
+	@echo "Installing the packages of $< into .venv, once (about 30 s) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes \
 	  --only-binary=:all: --requirement requirements-dev.lock

@@ -34,7 +34,7 @@ Post = Callable[[str, object], tuple[int, dict[str, Any]]]
 def ats(control_plane: ControlPlane) -> ControlPlane:
     """A control plane that serves Ats."""
     control_plane.kubectl("apply", "-k", str(ROOT / "kustomize" / "crd"))
-    control_plane.kubectl("wait", "--for=condition=Established", f"crd/ats.{GROUP}")
+    control_plane.wait_until_served(f"ats.{GROUP}")
     return control_plane
 
 

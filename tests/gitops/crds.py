@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import yaml
 
 from tests.gitops.tool import Manifest
-from tests.install.eventually import eventually
 from tests.support.controlplane.server import ControlPlane
 
 
@@ -17,7 +16,4 @@ def install(control_plane: ControlPlane, crds: Iterable[Manifest]) -> None:
     # Not the default way: Argo CD's are too big for the annotation of that.
     text = yaml.safe_dump_all(manifests)
     control_plane.kubectl("apply", "--server-side", "--filename=-", input=text)
-    names = [each["metadata"]["name"] for each in manifests]
-    wait = ["wait", "--for=condition=Established", "crd", *names]
-    # It fails on one that has no conditions yet.
-    eventually(lambda: control_plane.kubectl(*wait, check=False).returncode == 0)
+    control_plane.wait_until_served(*(each["metadata"]["name"] for each in manifests))

@@ -49,7 +49,7 @@ def bare(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 def cluster(bare: ControlPlane) -> Iterator[ControlPlane]:
     """With cnat and the first sample; passes are made, and Pods succeed."""
     bare.kubectl("apply", f"--kustomize={KUSTOMIZE / 'default'}")
-    bare.kubectl("wait", "--for=condition=Established", f"--filename={CRD}")
+    bare.wait_until_served(CRD.stem)
     eventually(lambda: bare.kubectl("explain", "at", check=False).returncode == 0)
     bare.kubectl("apply", f"--filename={KUSTOMIZE / 'samples/at_cnrex.yaml'}")
     with going_on(bare):

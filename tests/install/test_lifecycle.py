@@ -125,7 +125,7 @@ def test_uninstalled_in_the_order_of_the_docs_it_leaves_nothing_behind(
 ) -> None:
     a_pass = Pass(cluster, our_image)
     cluster.kubectl(*INSTALL)
-    cluster.kubectl("wait", "--for=condition=Established", "--filename", str(CRD), "--timeout=30s")
+    cluster.wait_until_served(CRD.stem)
     apply(cluster, at("under-way"))
     assert a_pass() == 0
 
@@ -147,7 +147,7 @@ def test_removed_together_with_its_crd_a_pass_by_anybody_lets_go_of_its_pods(
         return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     cluster.kubectl("apply", f"--filename={CRD}")
-    cluster.kubectl("wait", "--for=condition=Established", "--filename", str(CRD), "--timeout=30s")
+    cluster.wait_until_served(CRD.stem)
     apply(cluster, at("under-way"))
     assert a_pass().returncode == 0
     cluster.kubectl("delete", f"--filename={CRD}", "--timeout=60s")
@@ -171,7 +171,7 @@ def test_an_upgrade_keeps_stored_ats_and_knows_new_fields(cluster: ControlPlane)
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     del spec["properties"]["ttlSecondsAfterFinished"]
     cluster.kubectl("apply", "--filename=-", input=json.dumps(older))
-    cluster.kubectl("wait", "--for=condition=Established", "--filename", str(CRD), "--timeout=30s")
+    cluster.wait_until_served(CRD.stem)
     apply(cluster, at("kept"))
     status = {"phase": "Suspended", "observedGeneration": 1}
     cluster.kubectl(

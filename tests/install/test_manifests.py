@@ -58,9 +58,10 @@ def prometheus_rules() -> Manifest:
 @pytest.fixture(scope="module")
 def cluster(installed: ControlPlane) -> Iterator[ControlPlane]:
     """A cluster that knows the Prometheus Operator's rules too."""
-    rules = json.dumps(prometheus_rules())
+    crd = prometheus_rules()
+    rules = json.dumps(crd)
     installed.kubectl("apply", "--filename=-", input=rules)
-    installed.kubectl("wait", "--for=condition=Established", "--filename=-", input=rules)
+    installed.wait_until_served(crd["metadata"]["name"])
     yield installed
     installed.kubectl("delete", "--filename=-", input=rules)
 

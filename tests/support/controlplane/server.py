@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,24 @@ class ControlPlane:
     def minor(self) -> int:
         """The API server's minor release: 36 of Kubernetes 1.36."""
         return int(json.loads(self.kubectl("get", "--raw=/version").stdout)["minor"])
+
+    def wait_until_served(self, *crds: str) -> None:
+        """Wait until the API server serves the kinds of these CRDs, given by name.
+
+        Raises:
+            ControlPlaneError: It doesn't.
+        """
+        wait = ("wait", "--for=condition=Established", "--timeout=60s", "crd", *crds)
+        while True:
+            try:
+                self.kubectl(*wait)
+            except ControlPlaneError as error:
+                # kubectl doesn't wait for a CRD that is so new that it has no conditions.
+                if "conditions accessor error" not in str(error):
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def kubectl(
         self,
@@ -198,8 +217,9 @@ def _start_api(
 def _apply(manifests: Sequence[Path], control_plane: ControlPlane) -> None:
     for manifest in manifests:
         control_plane.kubectl("apply", f"--filename={manifest}")
-    if crds := control_plane.kubectl("get", "crd", "--output=name").stdout.split():
-        control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", *crds)
+    names = control_plane.kubectl("get", "crd", "--output=jsonpath={.items[*].metadata.name}")
+    if crds := names.stdout.split():
+        control_plane.wait_until_served(*crds)
 
 
 def _start_controllers(
