@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -160,6 +160,7 @@ class Unthreaded:
 def replaying() -> Iterator[None]:
     """Passes without threads, by the clock of their answers."""
     clock = boot_clock.now
+    stand.cache_clear()  # A test may have broken a line since.
     with patch.object(workers, "ThreadPoolExecutor", Unthreaded):
         try:
             yield
@@ -167,8 +168,12 @@ def replaying() -> Iterator[None]:
             boot_clock.now = clock
 
 
+@lru_cache(maxsize=100_000)
 def stand(answers: tuple[Answer, ...]) -> Standing | None:
-    """How far a pass gets with these answers; None where it ends."""
+    """How far a pass gets with these answers; None where it ends.
+
+    What goes on beside it makes no difference to it, so most is asked again and again.
+    """
     cluster = Replay(answers)
     boot_clock.now = lambda: cluster.seconds
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cnat.core import plan
 from tests.exactly_once.every_order import Bounds, search
 
 
@@ -18,6 +19,19 @@ def assert_holds(bounds: Bounds, capsys: pytest.CaptureFixture[str], **spec: Any
 
 def test_two_passes_may_meet_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert_holds(Bounds(passes=2), capsys)
+
+
+def test_a_name_that_becomes_free_too_soon_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_name_may_become_free", lambda *_: True)
+    found = search(Bounds(passes=3))
+    assert any("was made twice" in line for line in found.story)
+
+
+@pytest.mark.exhaustive
+def test_the_schedule_may_be_edited_while_two_passes_meet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert_holds(Bounds(passes=2, edits=1), capsys)
 
 
 @pytest.mark.exhaustive
