@@ -397,6 +397,14 @@ MUTANTS = [
         "::test_more_refused_ats_than_a_pass_has_time_for_do_not_starve_a_good_one",
     ),
     Mutant(
+        "I2 exactly once",
+        "a Pod that was deleted in its first minute is let go of, by who hasn't seen that",
+        "core/plan",
+        "unchanged=young",
+        "unchanged=False",
+        f"{_ONCE}/test_every_order.py::test_a_pod_may_be_deleted_while_three_passes_meet",
+    ),
+    Mutant(
         "I8 hands off",
         "our label alone makes a Pod ours",
         "core/observed_pod",

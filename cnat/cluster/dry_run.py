@@ -51,7 +51,7 @@ class DryRun:
     def update_status(self, at: At, status: Manifest) -> Manifest:
         return {**at.raw, "status": status}
 
-    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
+    def release_pod(self, pod: Pod, *, listed: bool = False, unchanged: bool = False) -> None:
         pass
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:

@@ -153,18 +153,18 @@ class LiveCluster:
         path = f"{_ATS}/namespaces/{at.namespace}/ats/{at.name}/status"
         return self._write("PATCH", path, patch, content_type="application/merge-patch+json")
 
-    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
-        patch = {
-            "metadata": {
-                "uid": pod.uid,
-                "$deleteFromPrimitiveList/finalizers": [api.FINALIZER],
-                "labels": {api.RECORDED: None if listed else "true"},
-            }
+    def release_pod(self, pod: Pod, *, listed: bool = False, unchanged: bool = False) -> None:
+        metadata = {
+            "uid": pod.uid,
+            "$deleteFromPrimitiveList/finalizers": [api.FINALIZER],
+            "labels": {api.RECORDED: None if listed else "true"},
         }
+        if unchanged:
+            metadata["resourceVersion"] = pod.resource_version
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
         content_type = "application/strategic-merge-patch+json"
         try:
-            self._write("PATCH", path, patch, content_type=content_type)
+            self._write("PATCH", path, {"metadata": metadata}, content_type=content_type)
         except Rejected as error:
             if error.code == 422 and "metadata.uid" in error.message:  # Another Pod by that name.
                 raise Rejected(409, "Conflict", error.message) from error

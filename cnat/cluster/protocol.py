@@ -121,11 +121,12 @@ class Cluster(Source, Protocol):
     def update_status(self, at: At, status: Manifest) -> Manifest:
         """Replace the status, unless the At was written since it was read (409 Conflict)."""
 
-    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
+    def release_pod(self, pod: Pod, *, listed: bool = False, unchanged: bool = False) -> None:
         """Remove our finalizer, and only that, from just this Pod (by uid).
 
         Args:
             listed: `pods` is to answer it further on. Else it is labelled as recorded.
+            unchanged: only if nobody wrote it since (409 Conflict).
         """
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:

@@ -75,11 +75,17 @@ class UpdateStatus:
 
 @dataclass(frozen=True)
 class ReleasePod:
-    """Take our finalizer off: the outcome is recorded. `listed`: there is more to do about it."""
+    """Take our finalizer off: the outcome is recorded.
+
+    Attributes:
+        listed: there is more to do about it.
+        unchanged: its name must not become free yet, as it would if it has been deleted since.
+    """
 
     at: At
     pod: Pod
     listed: bool
+    unchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,21 +216,22 @@ def _clean_up(now: datetime, seen: Seen) -> Action | None:
         its_pod = attempt.pod
         if not attempt.is_recorded(seen.at.status):
             continue
-        if its_pod.deleted and not _name_may_become_free(now, its_pod):
+        young = not name_may_become_free(now, its_pod)
+        if its_pod.deleted and young:
             continue
         ttl = seen.at.ttl_seconds_after_finished
         unlabelled = ttl is None and not its_pod.recorded and not its_pod.deleted
         if its_pod.has_finalizer or unlabelled:
-            return ReleasePod(seen.at, its_pod, listed=ttl is not None)
+            return ReleasePod(seen.at, its_pod, listed=ttl is not None, unchanged=young)
         completion = attempt.completion(seen.at.status) or its_pod.finished
         if ttl is None or completion is None or its_pod.deleted:
             continue
-        if now - completion >= timedelta(seconds=ttl) and _name_may_become_free(now, its_pod):
+        if now - completion >= timedelta(seconds=ttl) and not young:
             return DeletePod(seen.at, its_pod)
     return None
 
 
-def _name_may_become_free(now: datetime, its_pod: Pod) -> bool:
+def name_may_become_free(now: datetime, its_pod: Pod) -> bool:
     """Whether no pass can still be about to create this Pod, so that its name may become free."""
     created = its_pod.created
     return created is None or (now - created).total_seconds() >= MIN_POD_AGE_SECONDS

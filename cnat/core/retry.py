@@ -81,7 +81,10 @@ def due(instant: datetime, attempts: Sequence[PastAttempt]) -> datetime:
         return instant
     doublings = min(len(attempts) - 1, _LONGEST_BACKOFF_SECONDS)
     seconds = min(_FIRST_BACKOFF_SECONDS * 2**doublings, _LONGEST_BACKOFF_SECONDS)
-    return max(instant, ended + timedelta(seconds=seconds))
+    try:
+        return max(instant, ended + timedelta(seconds=seconds))
+    except OverflowError:  # A Pod's times are what somebody wrote into it.
+        return max(instant, ended)
 
 
 def objection(

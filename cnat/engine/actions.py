@@ -86,7 +86,7 @@ def perform(cluster: Cluster, action: plan.Action, seen: Seen) -> Done:
         case plan.UpdateStatus():
             return _update_status(cluster, action, seen)
         case plan.ReleasePod():
-            release_pod(cluster, action.pod, listed=action.listed)
+            release_pod(cluster, action.pod, listed=action.listed, unchanged=action.unchanged)
             its_pod = replace(action.pod, has_finalizer=False, recorded=not action.listed)
             return Done(_with(seen, its_pod), released(its_pod))
         case plan.DeletePod():
@@ -100,18 +100,21 @@ def released(its_pod: Pod) -> Written:
     return Written(its_pod.name, instant=its_pod.scheduled_time)
 
 
-def release_pod(cluster: Cluster, its_pod: Pod, *, listed: bool = False) -> None:
+def release_pod(
+    cluster: Cluster, its_pod: Pod, *, listed: bool = False, unchanged: bool = False
+) -> None:
     """Take our finalizer off a Pod.
 
     Args:
         listed: passes are to see it further on.
+        unchanged: only if nobody wrote it since it was read.
 
     Raises:
-        Conflict: it is gone, or another has its name.
+        Conflict: it is gone, or another has its name, or it is not as it should be.
         ClusterError: the request failed.
     """
     try:
-        cluster.release_pod(its_pod, listed=listed)
+        cluster.release_pod(its_pod, listed=listed, unchanged=unchanged)
     except Rejected as error:
         raise _conflict(error) from error
 

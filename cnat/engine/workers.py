@@ -81,8 +81,8 @@ class Workers:
         self._queue.put(its_order, unread)
 
     def add_orphan(self, pod: Pod) -> None:
-        """Queue the release of a Pod whose At is gone, if our finalizer keeps it."""
-        if pod.has_finalizer:
+        """Queue the release of a Pod whose At is gone, once our finalizer may let go of it."""
+        if pod.has_finalizer and plan.name_may_become_free(self._cluster.now(), pod):
             self._queue.put(Order(Rank.CLEAN_UP), Orphan(pod))
 
     def fail_list(self, error: ClusterError) -> None:

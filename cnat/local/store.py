@@ -112,9 +112,9 @@ class LocalCluster:
                 raise _conflict(found, "the object has been modified; read it again")
             return self._put({**found, "status": dict(status)})
 
-    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
+    def release_pod(self, pod: Pod, *, listed: bool = False, unchanged: bool = False) -> None:
         with self._objects.locked():
-            found = self._get_same(pod)
+            found = self._get_same(pod, unchanged=unchanged)
             metadata = dict(found["metadata"])
             finalizers = metadata.pop("finalizers", None) or ()
             if others := [each for each in finalizers if each != api.FINALIZER]:
@@ -126,10 +126,7 @@ class LocalCluster:
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         with self._objects.locked():
-            found = self._get_same(pod)
-            if unchanged and Pod.of(found).resource_version != pod.resource_version:
-                raise _conflict(found, "the object has been modified; read it again")
-            self._delete(found)
+            self._delete(self._get_same(pod, unchanged=unchanged))
 
     def create_event(self, event: Manifest) -> None:
         self._create(admission.created(event, self.now()))
@@ -170,10 +167,13 @@ class LocalCluster:
             raise Rejected(404, "NotFound", f"{kind} {namespace}/{name} not found")
         return found
 
-    def _get_same(self, pod: Pod) -> Manifest:
+    def _get_same(self, pod: Pod, *, unchanged: bool) -> Manifest:
         found = self._get(("Pod", pod.namespace, pod.name))
-        if Pod.of(found).uid != pod.uid:
-            raise _conflict(found, f"its uid is {Pod.of(found).uid}, not {pod.uid}")
+        as_it_is = Pod.of(found)
+        if as_it_is.uid != pod.uid:
+            raise _conflict(found, f"its uid is {as_it_is.uid}, not {pod.uid}")
+        if unchanged and as_it_is.resource_version != pod.resource_version:
+            raise _conflict(found, "the object has been modified; read it again")
         return found
 
     def _create(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:

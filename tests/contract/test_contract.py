@@ -540,8 +540,17 @@ def test_a_pod_whose_status_was_never_written_is_found_again(sandbox: Sandbox) -
 def test_the_pod_of_a_deleted_at_is_released(sandbox: Sandbox) -> None:
     started(sandbox)
     sandbox.delete_at("cnrex")
-    sandbox.reconcile()
+    sandbox.reconcile(in_an_hour())
     assert [pod for pod in sandbox.pods() if pod["metadata"].get("finalizers")] == []
+
+
+def test_the_pod_of_an_at_that_is_deleted_at_once_keeps_its_name_for_a_minute(
+    sandbox: Sandbox,
+) -> None:
+    name = started(sandbox)
+    sandbox.delete_at("cnrex")
+    sandbox.reconcile()
+    assert [pod["metadata"]["name"] for pod in sandbox.pods()] == [name]
 
 
 def test_a_recreated_at_runs_again_since_it_is_another(sandbox: Sandbox) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -111,5 +111,5 @@ def test_a_pod_that_is_restored_too_is_let_go_of(sandbox: Sandbox) -> None:
             "spec": {"containers": [container]},
         }
     )
-    sandbox.reconcile()
+    sandbox.reconcile(datetime.now(UTC) + timedelta(hours=1))
     assert [each for each in sandbox.pods() if Pod.of(each).has_finalizer] == []

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def test_a_share_releases_the_orphans_of_its_own_ats_only(
         embedded_sandbox.delete_at(name)
     released = []
     for index in range(2):
-        cluster = embedded_sandbox.store()
+        cluster = embedded_sandbox.store(datetime.now(UTC) + timedelta(hours=1))
         results = reconcile(cluster, Deadline(30.0), Settings(concurrency=1, shard=Shard(index, 2)))
         released += [change.at for change in results.changes]
     assert sorted(released) == names

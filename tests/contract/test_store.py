@@ -532,6 +532,15 @@ def test_another_pod_of_the_same_name_is_left_alone(tmp_path: Path) -> None:
     assert rejection(lambda: cluster.delete_pod(earlier)) == (409, "Conflict")
 
 
+def test_a_pod_that_was_written_since_is_not_released_as_unchanged(tmp_path: Path) -> None:
+    cluster = store(tmp_path)
+    before = Pod.of(cluster.create_pod(pod(finalizers=[api.FINALIZER])))
+    cluster.delete_pod(before)
+    refused = rejection(lambda: cluster.release_pod(before, unchanged=True))
+    assert refused == (409, "Conflict")
+    cluster.release_pod(Pod.of(cluster.pod("default", "p")), unchanged=True)
+
+
 def test_a_pod_that_is_gone_is_not_found(tmp_path: Path) -> None:
     cluster = store(tmp_path)
     gone = Pod.of(cluster.create_pod(pod()))

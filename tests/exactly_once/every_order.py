@@ -113,8 +113,8 @@ class Replay:
     def update_status(self, at: At, status: Mapping[str, Any]) -> Manifest:
         return self._object("update", at.uid, at.resource_version, status)
 
-    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
-        self._ask("release", pod.name, pod.uid, listed)
+    def release_pod(self, pod: Pod, *, listed: bool = False, unchanged: bool = False) -> None:
+        self._ask("release", pod.name, pod.uid, listed, pod.resource_version if unchanged else None)
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         self._ask("delete", pod.name, pod.uid, pod.resource_version if unchanged else None)
@@ -282,15 +282,17 @@ def _update(world: World, uid: str, version: str, status: Manifest) -> Manifest:
     return _touch(world, found)
 
 
-def _same(world: World, name: str, uid: str) -> Manifest:
+def _same(world: World, name: str, uid: str, version: str | None) -> Manifest:
     found = _get_pod(world, name)
     if found["metadata"]["uid"] != uid:
         raise Rejected(409, "Conflict", "the UID in the precondition does not match")
+    if version not in (None, found["metadata"]["resourceVersion"]):
+        raise Rejected(409, "Conflict", "the object has been modified")
     return found
 
 
-def _release(world: World, name: str, uid: str, listed: bool) -> None:
-    found = _same(world, name, uid)
+def _release(world: World, name: str, uid: str, listed: bool, version: str | None) -> None:
+    found = _same(world, name, uid, version)
     found["metadata"]["finalizers"] = []
     if not listed:
         found["metadata"]["labels"][api.RECORDED] = "true"
@@ -300,9 +302,7 @@ def _release(world: World, name: str, uid: str, listed: bool) -> None:
 
 
 def _delete(world: World, name: str, uid: str, version: str | None) -> None:
-    found = _same(world, name, uid)
-    if version not in (None, found["metadata"]["resourceVersion"]):
-        raise Rejected(409, "Conflict", "the object has been modified")
+    found = _same(world, name, uid, version)
     if not found["metadata"]["finalizers"]:
         del world["pods"][name]
     else:

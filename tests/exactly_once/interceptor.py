@@ -93,8 +93,11 @@ class Intercepted:
     def update_status(self, at: At, status: Manifest) -> Manifest:
         return self._request("update_status", lambda: self._cluster.update_status(at, status))
 
-    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
-        self._request("release_pod", lambda: self._cluster.release_pod(pod, listed=listed))
+    def release_pod(self, pod: Pod, *, listed: bool = False, unchanged: bool = False) -> None:
+        self._request(
+            "release_pod",
+            lambda: self._cluster.release_pod(pod, listed=listed, unchanged=unchanged),
+        )
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         self._request("delete_pod", lambda: self._cluster.delete_pod(pod, unchanged=unchanged))

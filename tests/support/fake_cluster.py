@@ -156,9 +156,9 @@ class FakeCluster(DryRun):
         self.objects.put(At(written))
         return written
 
-    def release_pod(self, pod: Pod, *, listed: bool = False) -> None:
+    def release_pod(self, pod: Pod, *, listed: bool = False, unchanged: bool = False) -> None:
         self._note("release pod", pod.name)
-        found = self._same(pod)
+        found = self._same(pod, unchanged=unchanged)
         metadata = dict(found.raw["metadata"])
         finalizers = metadata.get("finalizers", [])
         metadata["finalizers"] = [each for each in finalizers if each != api.FINALIZER]
@@ -169,10 +169,7 @@ class FakeCluster(DryRun):
 
     def delete_pod(self, pod: Pod, *, unchanged: bool = False) -> None:
         self._note("delete pod", pod.name)
-        found = self._same(pod)
-        if unchanged and found.resource_version != pod.resource_version:
-            raise Rejected(409, "Conflict", "the object has been modified")
-        self.delete(found)
+        self.delete(self._same(pod, unchanged=unchanged))
 
     def create_event(self, event: Manifest) -> None:
         self._note("create event", event["metadata"]["name"])
@@ -191,10 +188,12 @@ class FakeCluster(DryRun):
         else:
             self.objects.put(made(manifest))
 
-    def _same(self, pod: Pod) -> MadePod:
+    def _same(self, pod: Pod, *, unchanged: bool) -> MadePod:
         found = made(self.objects.pod(pod.namespace, pod.name))
         if found.uid != pod.uid:
             raise Rejected(409, "Conflict", f"the uid is {found.uid}, not {pod.uid}")
+        if unchanged and found.resource_version != pod.resource_version:
+            raise Rejected(409, "Conflict", "the object has been modified")
         return found
 
     def _note(self, verb: str, name: str) -> None:

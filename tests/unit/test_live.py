@@ -579,14 +579,16 @@ def test_a_release_leaves_the_finalizers_of_others(real_sandbox: RealSandbox) ->
         assert found["metadata"]["finalizers"] == ["example.com/a", "example.com/b"]
 
 
-def test_a_pod_that_was_written_since_is_not_deleted_as_unchanged(
-    real_sandbox: RealSandbox,
+@pytest.mark.parametrize("verb", ["release_pod", "delete_pod"])
+def test_a_pod_that_was_written_since_is_left_alone_as_changed(
+    real_sandbox: RealSandbox, verb: str
 ) -> None:
-    its_pod = a_pod(real_sandbox)
-    real_sandbox.edit_pod("x", {"labels": {"a": "b"}})
+    its_pod = a_pod(real_sandbox, api.FINALIZER)
+    real_sandbox.delete_pod("x")
     with pytest.raises(Rejected) as conflict:
-        on(real_sandbox).delete_pod(its_pod, unchanged=True)
+        getattr(on(real_sandbox), verb)(its_pod, unchanged=True)
     assert conflict.value.code == 409
+    assert Pod.of(on(real_sandbox).pod(real_sandbox.namespace, "x")).has_finalizer
 
 
 @pytest.mark.parametrize("verb", ["release_pod", "delete_pod"])

@@ -288,6 +288,18 @@ def test_a_pod_that_somebody_deletes_is_not_let_go_of_in_its_first_minute() -> N
     assert course(record, ended, now=INSTANT + 60 * SECOND) == [(ReleasePod, NAME)]
 
 
+@pytest.mark.parametrize(
+    ("age", "unchanged"), [(60 * SECOND - MICROSECOND, True), (60 * SECOND, False)]
+)
+def test_in_its_first_minute_a_pod_is_only_let_go_of_as_it_was_read(
+    age: timedelta, unchanged: bool
+) -> None:
+    ended = pod_of(AT, status=SUCCEEDED)
+    action = next_action(INSTANT + age, Seen(recorded(ended), (ended,)))
+    assert isinstance(action, ReleasePod)
+    assert action.unchanged == unchanged
+
+
 def test_a_pod_that_is_going_is_not_deleted_again() -> None:
     owner = at(ttlSecondsAfterFinished=0)
     going = {"deletionTimestamp": rfc3339(ENDED), "finalizers": ["example.com/theirs"]}
@@ -623,15 +635,14 @@ def test_only_what_is_stalled_cannot_start() -> None:
 # From any state
 
 INSTANTS = [INSTANT - HOUR, INSTANT, INSTANT + 250_000 * MICROSECOND, LATER]
+BY_SPELLING = {rfc3339(instant): instant for instant in INSTANTS}
 TIMES = [INSTANT - 2 * HOUR, *INSTANTS, INSTANT - MICROSECOND, LATER + HOUR]
 NEVER = datetime.max.replace(tzinfo=UTC)
 times = st.sampled_from(TIMES)
 stamps = times.map(lambda each: rfc3339(each.replace(microsecond=0)))
 instants = st.sampled_from(INSTANTS)
 NUMBERS = (1, 2, 3)
-names = st.sampled_from(
-    [pod.name(AT, each, number) for each in INSTANTS for number in NUMBERS] + ["cnrex-00000000"]
-)
+OTHERS_NAME = "cnrex-00000000"  # of a Pod that another version has made, or anybody
 words = st.sampled_from(["Completed", "PodLost", "Retrying", "Error", "a b", ""])
 words |= st.text(max_size=8)
 
@@ -649,7 +660,7 @@ ends = {
     "phase": st.sampled_from(["Succeeded", "Failed", "Missed"]),
     "startTime": stamps,
     "completionTime": stamps,
-    "podName": names,
+    "podName": st.sampled_from([*NUMBERS, None]),
     "exitCode": st.integers(0, 255),
     "reason": words,
     "message": words,
@@ -657,6 +668,23 @@ ends = {
 runs = st.fixed_dictionaries(
     {"scheduledTime": instants.map(rfc3339), "phase": ends.pop("phase")}, optional=ends
 )
+
+
+def with_names(status: dict[str, Any]) -> dict[str, Any]:
+    """A status in which the numbers of Pods are the names that they have in their run."""
+
+    def named(entry: dict[str, Any], instant: str) -> dict[str, Any]:
+        number = entry.get("podName")
+        name = pod.name(AT, BY_SPELLING[instant], number) if number else OTHERS_NAME
+        return {**entry, "podName": name} if "podName" in entry else entry
+
+    instant = status.get("scheduledTime", rfc3339(INSTANT))
+    history = [named(run, run["scheduledTime"]) for run in status.get("history", [])]
+    attempts = [named(attempt, instant) for attempt in status.get("attempts", [])]
+    lists = {"history": history, "attempts": attempts}
+    return named(status, instant) | {key: lists[key] for key in lists if key in status}
+
+
 statuses = some(
     **ends,
     phase=st.sampled_from(["Pending", "Suspended", "Running", "Succeeded", "Failed", "Missed"]),
@@ -666,11 +694,11 @@ statuses = some(
     history=st.lists(runs, max_size=2, unique_by=lambda run: run["scheduledTime"]),
     attempts=st.lists(
         st.fixed_dictionaries(
-            {"podName": names}, optional={"completionTime": stamps, "reason": words}
+            {"podName": ends["podName"]}, optional={"completionTime": stamps, "reason": words}
         ),
         max_size=2,
     ),
-)
+).map(with_names)
 specs = some(
     schedule=instants.map(rfc3339) | st.sampled_from(["soon", "2023-02-30T00:00:00Z", 7]),
     suspend=st.booleans(),
@@ -714,7 +742,7 @@ metadata_of_pods = some(
     annotations=st.just({}),
     labels=st.just({}),
     ownerReferences=st.just([]),
-    name=st.just("cnrex-00000000"),
+    name=st.just(OTHERS_NAME),
     creationTimestamp=stamps,
 )
 
@@ -844,10 +872,13 @@ def test_a_pod_is_released_or_deleted_only_when_its_outcome_is_on_record(
             isinstance(action, DeletePod) and not action.unchanged
         ):
             record = At(cluster.objects.at("default", "cnrex")).status
-            instant, number = RUNS[action.pod.name]
+            told: set[object] = {run.instant for run in record.ended_runs}
+            told |= {run.pod_name for run in record.ended_runs}
+            instant, number = RUNS.get(action.pod.name, (None, 1))
             current = record.run is not None and record.run.instant == instant
-            assert (current and number <= len(record.attempts)) or instant in {
-                run.instant for run in record.ended_runs
+            assert (current and number <= len(record.attempts)) or told & {
+                instant,
+                action.pod.name,
             }
         if isinstance(action, DeletePod):
             assert action.pod.has_finalizer == action.unchanged

@@ -23,6 +23,7 @@ from tests.support.fake_cluster import FakeCluster, Objects
 
 OWNER = at()
 POD = pod_of(OWNER)
+LATER = INSTANT + timedelta(minutes=1)  # The Pods' names may become free by then.
 
 
 class Lists(FakeCluster):
@@ -95,20 +96,21 @@ def test_each_at_is_counted_and_planned_with_its_own_pods() -> None:
 
 
 def test_the_pod_of_an_at_that_is_gone_is_released() -> None:
-    cluster = FakeCluster(Objects([POD]))
+    cluster = FakeCluster(Objects([POD], now=LATER))
     assert [change.target for change in passed(cluster).changes] == [POD.name]
     assert cluster.calls == [("release pod", POD.name)]
 
 
 def test_the_pod_of_an_at_that_was_made_anew_is_released_too() -> None:
-    cluster = FakeCluster(Objects([at(metadata={"uid": "another"}, suspend=True), POD]))
+    anew = at(metadata={"uid": "another"}, suspend=True)
+    cluster = FakeCluster(Objects([anew, POD], now=LATER))
     passed(cluster)
     assert ("release pod", POD.name) in cluster.calls
 
 
 def test_the_pod_that_a_deleted_at_left_behind_is_released() -> None:
     left = pod_of(OWNER, metadata={"ownerReferences": None})
-    cluster = FakeCluster(Objects([left]))
+    cluster = FakeCluster(Objects([left], now=LATER))
     passed(cluster)
     assert cluster.calls == [("release pod", left.name)]
 
@@ -116,7 +118,7 @@ def test_the_pod_that_a_deleted_at_left_behind_is_released() -> None:
 @pytest.mark.parametrize("labels", [None, {}, {api.AT_UID: OWNER.uid}, {api.MANAGED_BY: "Helm"}])
 def test_a_pod_that_lost_its_owner_and_our_label_is_nobodys(labels: dict[str, str] | None) -> None:
     left = pod_of(OWNER, metadata={"ownerReferences": None, "labels": labels})
-    cluster = FakeCluster(Objects([left]))
+    cluster = FakeCluster(Objects([left], now=LATER))
     passed(cluster)
     assert cluster.calls == []
 
@@ -136,7 +138,7 @@ def test_where_some_ats_are_left_out_no_pod_counts_as_orphaned() -> None:
 
 
 def test_what_another_shard_answers_for_is_left_alone() -> None:
-    cluster = FakeCluster(Objects([OWNER, pod_of(at("gone"))]))
+    cluster = FakeCluster(Objects([OWNER, pod_of(at("gone"))], now=LATER))
     shares = [Shard(number, 7) for number in range(7)]
     assert sum(passed(cluster, shard=each).ats for each in shares) == 1
     assert sorted(verb for verb, _ in cluster.writes if verb != "create event") == [
@@ -180,7 +182,7 @@ def test_where_the_crd_is_gone_its_pods_are_let_go_and_the_pass_has_failed() -> 
         def ats(self) -> Iterator[list[Manifest]]:
             raise NotInstalled("no CRD")
 
-    cluster = WithoutCRD(Objects([POD]))
+    cluster = WithoutCRD(Objects([POD], now=LATER))
     results = passed(cluster)
     assert cluster.calls == [("release pod", POD.name)]
     (failure,) = results.failures

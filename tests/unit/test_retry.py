@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -252,6 +252,11 @@ def test_an_attempt_whose_end_is_not_known_to_the_second_is_followed_at_once() -
     waiting = waiting_for(2)
     del waiting.raw["status"]["attempts"][0]["completionTime"]
     assert course(waiting, now=INSTANT)[0] == (CreatePod, name(2))
+
+
+def test_an_end_in_the_year_9999_has_no_back_off() -> None:
+    last = datetime.max.replace(tzinfo=UTC, microsecond=0)
+    assert retry.due(INSTANT, [PastAttempt("pod", completion=last)]) == last
 
 
 def test_a_pass_that_looks_while_it_waits_writes_nothing() -> None:

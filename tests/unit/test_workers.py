@@ -634,6 +634,10 @@ def test_an_orphan_is_released() -> None:
     assert release(its_pod).calls == [("release pod", its_pod.name)]
 
 
+def test_an_orphan_in_its_first_minute_keeps_its_name() -> None:
+    assert release(pod_of(at(), metadata={"creationTimestamp": rfc3339(NOW)})).calls == []
+
+
 def test_an_orphan_without_our_finalizer_is_left_alone() -> None:
     assert release(pod_of(at(), metadata={"finalizers": ["example.com/theirs"]})).calls == []
 
