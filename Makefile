@@ -47,9 +47,13 @@ mutants: executables ## Break each line that the promise hangs on, and see a tes
 bench: executables ## Speed, memory and punctuality beside the floor (half an hour; BENCH_N=100000 for more)
 	@$(BIN)/python -m tests.bench
 
+# Each tool on a control plane of its own, both at once: most of the time they wait.
 gitops: executables ## What Flux and Argo CD themselves make of Ats, on the real control plane (minutes)
 	$(BIN)/python -m tests.gitops.build
-	$(BIN)/python -m pytest -m gitops tests/gitops
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync gitops-flux gitops-argocd
+
+gitops-%:
+	$(BIN)/python -m pytest -m gitops tests/gitops -k $*
 
 controlplane: .venv/.ready ## Start a real control plane, print its KUBECONFIG, stay until Ctrl-C
 	@$(BIN)/python -m tests.support.controlplane --filename kustomize/crd/ats.cnat.programming-kubernetes.info.yaml

@@ -120,6 +120,7 @@ class ArgoCDTeam(Team):
     """A repository, and the Application that follows it, in the team's namespace."""
 
     tool = "argocd"
+    prunes_crds = False
 
     def __init__(self, argocd: ArgoCD, sandbox: RealSandbox) -> None:
         super().__init__(sandbox)
@@ -143,7 +144,8 @@ class ArgoCDTeam(Team):
             },
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True},
-                "retry": {"limit": 0},
+                # By default it tries five times more, and takes minutes for that.
+                "retry": {"limit": 1, "backoff": {"duration": "1s"}},
             },
         }
 
@@ -233,8 +235,7 @@ def _settings(control_plane: ControlPlane) -> list[Manifest]:
     }
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACE}},
-        # It looks by itself once in that time; the tests ask it to.
-        named("ConfigMap", "argocd-cm", data={_HEALTH: HEALTH, "timeout.reconciliation": "1h"}),
+        named("ConfigMap", "argocd-cm", data={_HEALTH: HEALTH, **_INTERVAL}),
         named("ConfigMap", "argocd-rbac-cm", data={}),
         named("ConfigMap", "argocd-cmd-params-cm", data={}),
         named("Secret", "argocd-secret", stringData={"server.secretkey": secrets.token_hex(16)}),
@@ -251,4 +252,7 @@ def _settings(control_plane: ControlPlane) -> list[Manifest]:
     ]
 
 
+# It hears of what changes in the cluster, but not while it takes in that its settings have changed:
+# so it has to look by itself, more often than once in its two minutes.
+_INTERVAL = {"timeout.reconciliation": "10s", "timeout.reconciliation.jitter": "0s"}
 _PART_OF = {"app.kubernetes.io/part-of": "argocd"}

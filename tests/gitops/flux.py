@@ -79,6 +79,7 @@ class FluxTeam(Team):
     """A GitRepository and the Kustomization that follows it, in the team's namespace."""
 
     tool = "flux"
+    prunes_crds = True
 
     def __init__(
         self, flux: Flux, sandbox: RealSandbox, name: str, spec: Mapping[str, Any]

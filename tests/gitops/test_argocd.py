@@ -9,8 +9,8 @@ import pytest
 from tests.contract.test_contract import FAILED
 from tests.gitops.argocd import HEALTH, ArgoCD
 from tests.gitops.test_flux import DOCUMENT
-from tests.gitops.test_git import committed, end_run
-from tests.gitops.test_health import FUTURE, NO_DAY, config_map, exists
+from tests.gitops.test_git import committed, end_run, names
+from tests.gitops.test_health import FUTURE, NO_DAY, TYPO, config_map, exists
 from tests.gitops.tool import Manifest, Verdict
 from tests.install.eventually import eventually
 from tests.support.sandbox import RealSandbox, at
@@ -46,6 +46,26 @@ def test_a_later_wave_does_not_come_behind_an_at_that_cannot_start(
     real_sandbox.reconcile()
     assert team.verdict() == Verdict.RED
     assert not exists(real_sandbox, "behind")
+
+
+def test_a_field_that_ats_do_not_have_is_dropped_and_differs_from_git_for_good(
+    argocd: ArgoCD, real_sandbox: RealSandbox
+) -> None:
+    team = argocd.team(real_sandbox)
+    team.commit(TYPO)
+    eventually(lambda: names(real_sandbox) == ["cnrex"], within=60)
+    assert "suspendd" not in real_sandbox.at("cnrex")["spec"]
+    team.refresh()
+    assert team.state()["sync"]["status"] == "OutOfSync"
+
+
+def test_a_field_that_ats_do_not_have_is_refused_with_server_side_apply(
+    argocd: ArgoCD, real_sandbox: RealSandbox
+) -> None:
+    team = argocd.team(real_sandbox)
+    team.commit(annotated(TYPO, sync_options="ServerSideApply=true"))
+    assert team.verdict() == Verdict.RED
+    assert "suspendd" in str(team.state())
 
 
 @pytest.mark.parametrize("options", ["ServerSideApply=true", "Replace=true", "Force=true"])
@@ -106,6 +126,10 @@ def test_the_pod_is_not_taken_for_the_applications_own_by_its_label(
     assert len(real_sandbox.pods()) == 1
 
 
+def uids(sandbox: RealSandbox) -> set[str]:
+    return {each["metadata"]["uid"] for each in sandbox.request("GET", sandbox.ats)["items"]}
+
+
 def test_an_at_as_a_hook_runs_with_each_sync(argocd: ArgoCD, real_sandbox: RealSandbox) -> None:
     team = argocd.team(real_sandbox)
     hook = annotated(at(), hook="PostSync")
@@ -113,10 +137,10 @@ def test_an_at_as_a_hook_runs_with_each_sync(argocd: ArgoCD, real_sandbox: RealS
     team.first_verdict()
     real_sandbox.reconcile()
     assert team.verdict() == Verdict.GREEN, team.message
-    first = real_sandbox.at("cnrex")["metadata"]["uid"]
+    first = uids(real_sandbox)
     end_run(real_sandbox)
     team.commit(hook, config_map("two"))
-    eventually(lambda: real_sandbox.at("cnrex")["metadata"]["uid"] != first, within=60)
+    eventually(lambda: uids(real_sandbox) - first, within=60)
     real_sandbox.reconcile()
     assert team.verdict() == Verdict.GREEN, team.message
     assert real_sandbox.at("cnrex")["status"]["phase"] == "Running"
@@ -134,11 +158,13 @@ def failing(argocd: ArgoCD) -> Iterator[ArgoCD]:
     argocd.set_health(HEALTH)
 
 
-def test_a_failed_run_is_degraded_by_the_documented_line_of_lua(
+def test_a_failed_run_fails_a_sync_by_the_documented_line_of_lua(
     failing: ArgoCD, real_sandbox: RealSandbox
 ) -> None:
     team = failing.team(real_sandbox)
     committed(team, at())
     real_sandbox.set_pod_status(real_sandbox.at("cnrex")["status"]["podName"], FAILED)
     real_sandbox.reconcile()
-    eventually(lambda: team.look()[0] == Verdict.RED, within=60)
+    team.commit(at(), config_map("behind", wave=1))
+    assert team.verdict() == Verdict.RED
+    assert not exists(real_sandbox, "behind")

@@ -10,7 +10,7 @@ import yaml
 from tests.contract.test_contract import FAILED
 from tests.gitops.flux import Flux
 from tests.gitops.test_git import committed, names
-from tests.gitops.test_health import FUTURE, NO_DAY, config_map, exists
+from tests.gitops.test_health import FUTURE, NO_DAY, TYPO, config_map, exists
 from tests.gitops.tool import Manifest, Verdict
 from tests.install.image import REPOSITORY
 from tests.support.sandbox import RealSandbox, at
@@ -29,6 +29,13 @@ def kustomization(word: str) -> dict[str, Any]:
     """The part of a Kustomization's spec that docs/gitops.md shows."""
     spec: dict[str, Any] = yaml.safe_load(documented(word))["spec"]
     return spec
+
+
+def test_a_field_that_ats_do_not_have_is_refused(flux: Flux, real_sandbox: RealSandbox) -> None:
+    team = flux.team(real_sandbox)
+    team.commit(TYPO)
+    assert team.verdict() == Verdict.RED
+    assert "suspendd" in team.message
 
 
 def test_what_depends_on_an_at_waits_until_it_was_accepted(

@@ -49,11 +49,13 @@ class Team(ABC):
 
     Attributes:
         told: every verdict that any team was given, for the table at the end.
+        prunes_crds: whether the tool removes a CRD that is no longer in the repository.
         message: what the tool said with its latest verdict.
     """
 
     told: ClassVar[list[Told]] = []
     tool: str
+    prunes_crds: bool
 
     def __init__(self, sandbox: RealSandbox) -> None:
         self.sandbox = sandbox
