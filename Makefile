@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+SOURCE := https://github.com/programming-kubernetes/cnat
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' cnat/__init__.py)
 
 .PHONY: help demo test lint pytest executables exhaustive e2e releases mutants bench gitops controlplane
@@ -17,7 +18,7 @@ lint: .venv/.ready ## Style, types, which room may import which, and the workflo
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/zizmor --offline --quiet --pedantic .github
 	$(BIN)/python -m tests.support.actionlint
 
@@ -92,9 +93,11 @@ dist/install.yaml:
 	kubectl kustomize kustomize/default | sed 's#\(/cnat:$(VERSION)\)$$#\1@$(DIGEST)#' > $@
 	@grep --quiet '/cnat:$(VERSION)@$(DIGEST)$$' $@
 
+# What the changelog has of the version. Its links are relative to a page that isn't this one.
 dist/notes.md:
 	@mkdir -p dist
-	awk '/^## / {ours = $$2 == "$(VERSION)"; next} ours' CHANGELOG.md > $@
+	awk '/^## / {ours = $$2 == "$(VERSION)"; next} ours' CHANGELOG.md | \
+	  sed 's#](\([^:)]*\))#]($(SOURCE)/blob/v$(VERSION)/\1)#g' > $@
 	@test -s $@
 
 version:

@@ -90,11 +90,13 @@ def test_an_install_yaml_without_a_digest_is_not_made(checkout: Path) -> None:
 
 def test_the_notes_are_what_the_changelog_has_of_this_version(checkout: Path) -> None:
     changelog = checkout / "CHANGELOG.md"
-    ours = f"## {cnat.__version__} - 2026-11-26\n\n### Added\n\n- It.\n"
+    ours = f"## {cnat.__version__} - 2026-11-26\n\n- [It](docs/it.md), [of](https://a.example).\n"
     changelog.write_text(f"# Changelog\n\n## Unreleased\n\n- No.\n\n{ours}\n## 0.0.1\n\n- No.\n")
 
     assert make(checkout, "dist/notes.md").returncode == 0
-    assert (checkout / "dist/notes.md").read_text().split() == ["###", "Added", "-", "It."]
+    docs = f"https://github.com/programming-kubernetes/cnat/blob/v{cnat.__version__}/docs"
+    notes = (checkout / "dist/notes.md").read_text().strip()
+    assert notes == f"- [It]({docs}/it.md), [of](https://a.example)."
 
 
 @pytest.fixture(scope="module")
