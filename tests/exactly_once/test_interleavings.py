@@ -87,9 +87,9 @@ def test_an_attempt_that_ended_while_a_pass_was_held_up_is_not_made_again(
 def test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made(
     timed: TimedSandbox,
 ) -> None:
-    """A pass is held up after its lists. It looks for the second attempt again, and finds by the At
-    that it is the third's turn, which another pass made long ago, and was killed over. That one
-    ends while the create is on its way."""
+    """A pass is held up after it has read the At. It looks for the second attempt again, and finds
+    by the At that it is the third's turn, which another pass made long ago, and was killed over.
+    That one ends while the create is on its way."""
     timed.sandbox.apply(at("cnrex", ttlSecondsAfterFinished=0, retryPolicy="Failed"))
     timed.one_pass()
     fail(timed)
@@ -99,18 +99,20 @@ def test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made(
         if request == "create_pod":
             raise Killed
 
-    def hold(k: int, request: str) -> None:
-        if k == len(LISTS):
+    def hold(k: int, _: str) -> None:
+        if k == len(LISTS) + 1:
             timed.one_pass()
             fail(timed)
             timed.clock.go_on(20.0)
             with suppress(Killed):
                 timed.one_pass(after=kill)
             timed.clock.go_on(MIN_POD_AGE_SECONDS - 10.0)
-        elif request == "create_pod":
+
+    def overtake(_: int, request: str) -> None:
+        if request == "create_pod":
             timed.a_whole_life(20.0)
 
-    timed.one_pass(before=hold)
+    timed.one_pass(before=overtake, after=hold)
     assert timed.creations.counts.total() == 3
     assert timed.creations.repeated == []
 
