@@ -43,9 +43,20 @@ def test_a_pod_may_be_deleted_while_three_passes_meet(capsys: pytest.CaptureFixt
     assert_holds(Bounds(passes=3, pods_deleted=1), capsys)
 
 
-@pytest.mark.exhaustive
-def test_three_passes_may_be_killed_anywhere_while_a_run_is_retried(
+def test_the_schedule_may_be_edited_while_three_passes_are_killed_anywhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert_holds(Bounds(passes=3, at_once=1, edits=1), capsys)
+
+
+def test_a_run_may_be_retried_while_three_passes_are_killed_anywhere(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     bounds = Bounds(passes=3, at_once=1, ticks=1)
+    assert_holds(bounds, capsys, retryPolicy="Failed", backoffLimit=1)
+
+
+@pytest.mark.exhaustive
+def test_a_run_may_be_retried_while_time_passes_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    bounds = Bounds(passes=3, at_once=1, ticks=2)
     assert_holds(bounds, capsys, retryPolicy="Failed", backoffLimit=1)
