@@ -272,7 +272,8 @@ MUTANTS = [
         "core/attempts",
         "on_record.get(each.name)",
         'on_record.get("")',
-        f"{_ONCE}/test_upgrade.py::test_after_an_upgrade_nothing_starts_twice",
+        "tests/unit/test_plan.py"
+        "::test_a_pod_that_an_earlier_version_named_is_followed_where_the_record_names_it",
     ),
     Mutant(
         "I3 no outcome lost",

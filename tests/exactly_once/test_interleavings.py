@@ -128,6 +128,7 @@ def test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held(
         if k == number:
             timed.sandbox.apply(at("cnrex"))
             timed.one_pass()
+            timed.clock.go_on(MIN_POD_AGE_SECONDS)
 
     timed.one_pass(before=come)
     (pod,) = timed.sandbox.pods()

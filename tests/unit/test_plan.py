@@ -272,6 +272,16 @@ def test_a_pod_is_released_before_it_is_deleted() -> None:
     ]
 
 
+def test_a_pod_that_an_earlier_version_named_is_followed_where_the_record_names_it() -> None:
+    older = {"name": "cnrex-0123abcd"}
+    record = recorded(pod_of(AT, metadata=older))
+    ended = pod_of(AT, status=SUCCEEDED, metadata=older)
+    assert course(record, ended) == [
+        (UpdateStatus, "Succeeded"),
+        (ReleasePod, "cnrex-0123abcd"),
+    ]
+
+
 def test_a_pod_is_not_deleted_in_its_first_minute() -> None:
     owner = at(ttlSecondsAfterFinished=0)
     ended = pod_of(owner, status=SUCCEEDED, metadata={"finalizers": []})
