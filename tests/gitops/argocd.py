@@ -235,7 +235,7 @@ def _settings(control_plane: ControlPlane) -> list[Manifest]:
     }
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACE}},
-        named("ConfigMap", "argocd-cm", data={_HEALTH: HEALTH, **_INTERVAL}),
+        named("ConfigMap", "argocd-cm", data={_HEALTH: HEALTH}),
         named("ConfigMap", "argocd-rbac-cm", data={}),
         named("ConfigMap", "argocd-cmd-params-cm", data={}),
         named("Secret", "argocd-secret", stringData={"server.secretkey": secrets.token_hex(16)}),
@@ -252,7 +252,4 @@ def _settings(control_plane: ControlPlane) -> list[Manifest]:
     ]
 
 
-# It hears of what changes in the cluster, but not while it takes in that its settings have changed:
-# so it has to look by itself, more often than once in its two minutes.
-_INTERVAL = {"timeout.reconciliation": "10s", "timeout.reconciliation.jitter": "0s"}
 _PART_OF = {"app.kubernetes.io/part-of": "argocd"}

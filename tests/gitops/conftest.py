@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not _TABLE:
         return
-    terminalreporter.section("tool, situation: seconds from a commit to a verdict on it")
+    terminalreporter.section("tool, situation: after each commit (;) the seconds to each verdict")
     for test, told in sorted(_TABLE, key=lambda row: row[1][0].tool):
         situation = re.sub(r"\[(flux|argocd)\]|(flux|argocd)-", "", test.removeprefix("test_"))
         terminalreporter.line(f"{told[0].tool:7} {situation.replace('_', ' ')}: {_in_words(told)}")

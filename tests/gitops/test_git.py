@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.test_contract import SUCCEEDED
+from tests.contract.test_contract import SUCCEEDED, in_an_hour
 from tests.gitops.conftest import Tool
 from tests.gitops.test_health import FUTURE, config_map
 from tests.gitops.tool import Manifest, Team, Verdict
@@ -108,7 +108,7 @@ def test_an_at_removed_while_it_runs_lets_go_of_its_pod(team: Team) -> None:
     committed(team, at())
     committed(team, config_map("nothing"))
     eventually(lambda: all("deletionTimestamp" in p["metadata"] for p in team.sandbox.pods()))
-    team.sandbox.reconcile()
+    team.sandbox.reconcile(in_an_hour())
     eventually(lambda: not team.sandbox.pods())
 
 

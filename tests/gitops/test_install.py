@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 import yaml
 
+from tests.contract.test_contract import in_an_hour
 from tests.gitops import build
 from tests.gitops.argocd import ArgoCD
 from tests.gitops.conftest import Tool, argocd_is_possible
@@ -18,7 +17,6 @@ from tests.gitops.flux import Flux
 from tests.gitops.test_health import config_map
 from tests.gitops.tool import Manifest, Team, Verdict
 from tests.install.eventually import eventually
-from tests.install.image import REPOSITORY
 from tests.install.overlay import CRD, KUSTOMIZE
 from tests.support.controlplane.server import ControlPlane, running
 from tests.support.sandbox import RealSandbox, at
@@ -153,7 +151,7 @@ def test_it_is_installed_and_upgraded_by_commits_and_does_not_drift(team: Team) 
     # Away with it: first the Ats, and after the next pass cnat. Nothing is held.
     team.commit_files(repository(team, LEFT))
     assert team.verdict() == Verdict.GREEN, team.message
-    team.sandbox.reconcile()
+    team.sandbox.reconcile(in_an_hour())
     eventually(lambda: not team.sandbox.pods(), within=SLOW)
     team.commit(LEFT)
     assert team.verdict() == Verdict.GREEN, team.message
@@ -163,16 +161,14 @@ def test_it_is_installed_and_upgraded_by_commits_and_does_not_drift(team: Team) 
 def test_removed_by_one_commit_together_with_an_at_that_runs_one_more_pass_lets_go(
     team: Team,
 ) -> None:
-    cluster = team.sandbox.control_plane
     installed(team, at("under-way"))
     team.commit(LEFT)
     assert team.verdict() == Verdict.GREEN, team.message
     gone(team)
     assert held(team.sandbox)
 
-    command = [sys.executable, "reconcile.py", f"--kubeconfig={cluster.kubeconfig}"]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    last = team.sandbox.reconcile(in_an_hour())
 
-    says_so = f"the cluster has no CRD {CRD.stem}" in result.stdout + result.stderr
+    says_so = f"the cluster has no CRD {CRD.stem}" in str(last.failures)
     assert says_so == team.prunes_crds
     assert held(team.sandbox) == []
