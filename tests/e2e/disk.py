@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -74,20 +75,29 @@ class ReadByPod:
         return _lines(self._shell(f"cat {_LOGS}/*_{pod}_*/*/*.log"))
 
     def _shell(self, command: str) -> str:
-        self._kubectl("apply", "--filename=-", stdin=json.dumps(self._reader()))
-        self._kubectl("wait", "--for=condition=Ready", "pod/reader", "--timeout=60s")
-        return self._kubectl("exec", "reader", "--", "/bin/sh", "-c", command)
+        return self._kubectl("exec", self._reader, "--", "/bin/sh", "-c", command)
 
-    def _reader(self) -> dict[str, object]:
+    @cached_property
+    def _reader(self) -> str:
+        """The name of the Pod, which is made when there is something to read."""
+        name = "reader"
         logs = {"name": "logs", "hostPath": {"path": _LOGS}}
         container = {
-            "name": "reader",
+            "name": name,
             "image": "busybox:1.37",
             "command": ["tail", "-f", "/dev/null"],
             "volumeMounts": [VOLUME_MOUNT, {"name": "logs", "mountPath": _LOGS, "readOnly": True}],
         }
-        spec = {"nodeName": self._node, "volumes": [VOLUME, logs], "containers": [container]}
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": spec}
+        spec = {
+            "nodeName": self._node,
+            "terminationGracePeriodSeconds": 0,
+            "volumes": [VOLUME, logs],
+            "containers": [container],
+        }
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+        self._kubectl("apply", "--filename=-", stdin=json.dumps(pod))
+        self._kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=180s")
+        return name
 
 
 def _lines(log: str) -> list[Line]:
