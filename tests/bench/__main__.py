@@ -42,6 +42,7 @@ def main() -> int:
             repetitions = 5 if options.ats <= 10_000 else 3
             more, costs = scenarios.converged(stage, sizes, repetitions, _tell)
             rows += more
+            rows += scenarios.under_way(stage, (100, 1_000, 2_000), 3, _tell)
             facts["atRest"] = [asdict(cost) for cost in costs]
     if "punctual" in options.parts:
         with _stage() as stage:

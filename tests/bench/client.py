@@ -15,6 +15,7 @@ Manifest = dict[str, Any]
 T = TypeVar("T")
 
 MERGE_PATCH = "application/merge-patch+json"
+_JSON = "application/json"
 
 
 class Refused(Exception):
@@ -37,17 +38,22 @@ class Client:
         self._width = width
         self._host = connection.host
         self._pool = connection.pool
-        self._headers = {"Accept": "application/json", **connection.headers()}
+        self._headers = connection.headers()
 
     def __call__(
-        self, method: str, path: str, body: object = None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> Manifest:
         """One request, and its answer decoded."""
         answer = self._pool.request(
             method,
             self._host + path,
             body=None if body is None else json.dumps(body),
-            headers={**self._headers, "Content-Type": content_type},
+            headers={**self._headers, "Content-Type": content_type, "Accept": accept},
         )
         document: Manifest = json.loads(answer.data)
         if answer.status >= 300:
@@ -55,12 +61,14 @@ class Client:
             raise Refused(answer.status, f"{method} {path}: {answer.status} {message}")
         return document
 
-    def pages(self, path: str, limit: int) -> Iterator[list[Manifest]]:
-        """A list, page by page."""
+    def pages(
+        self, path: str, limit: int, items: str = "items", accept: str = _JSON
+    ) -> Iterator[list[Manifest]]:
+        """A list, page by page: what each has under that key."""
         token = ""
         while True:
-            page = self("GET", f"{path}limit={limit}&continue={token}")
-            yield page["items"]
+            page = self("GET", f"{path}limit={limit}&continue={token}", accept=accept)
+            yield page[items]
             token = page["metadata"].get("continue", "")
             if not token:
                 return

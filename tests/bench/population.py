@@ -11,10 +11,11 @@ from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from tests.bench.client import MERGE_PATCH, Client, Manifest, Refused
 
-# Of eight Ats four wait for their instant, three ran long ago, and of one the Pod is still there.
-# At 100,000 Ats that is as many finished Pods as a cluster keeps: kube-controller-manager deletes
-# the oldest beyond 12,500 (--terminated-pod-gc-threshold).
-KINDS = ("armed", "armed", "armed", "armed", "ended", "ended", "ended", "kept")
+# Of ten Ats one waits for its instant, and the others ran long ago.
+_ONE_ARMED_OF = 10
+# The Pods of those are still there, but not more than a cluster keeps: kube-controller-manager
+# deletes the oldest finished ones beyond 12,500 (--terminated-pod-gc-threshold).
+_PODS_OF_THE_FIRST = 10_000
 
 _CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 _PAST = datetime(2026, 1, 2, tzinfo=UTC)
@@ -33,17 +34,17 @@ def namespace(client: Client, name: str) -> None:
 
 
 def converged(client: Client, name: str, numbers: Iterable[int]) -> None:
-    """Ats on which a pass finds nothing to do, in a mix of KINDS."""
+    """Ats on which a pass finds nothing to do."""
 
     def load(number: int) -> None:
-        kind = KINDS[number % len(KINDS)]
-        if kind == "armed":
+        if number % _ONE_ARMED_OF == 0:
             _armed(client, name, number, _FUTURE)
             return
         at = _created(client, name, number, _PAST)
         its_pod = pod.build(at, _PAST)
         del its_pod["metadata"]["finalizers"]
-        if kind == "kept":
+        its_pod["metadata"]["labels"][api.RECORDED] = "true"
+        if number < _PODS_OF_THE_FIRST:
             its_pod = _finished(client, its_pod)
         else:
             its_pod["metadata"]["creationTimestamp"] = rfc3339(_PAST)

@@ -38,6 +38,7 @@ class Run:
         to_first: seconds from start to when the API server had the first request.
         span: seconds from then to exit.
         cpu: seconds, its own.
+        server_cpu: seconds of the API server, meanwhile.
         memory: bytes at the peak.
         requests: all that it sent.
         output: of the process.
@@ -47,6 +48,7 @@ class Run:
     to_first: float
     span: float
     cpu: float
+    server_cpu: float
     memory: int
     requests: list[Request] = field(repr=False)
     output: str = field(repr=False)
@@ -112,9 +114,16 @@ class Stage:
         (line,) = re.findall(r"^process_cpu_seconds_total (.+)$", metrics, re.MULTILINE)
         return float(line)
 
-    def floor(self, namespace: str | None = None, width: int = 0) -> Run:
-        """The bare loop."""
-        arguments = (str(self.kubeconfig), namespace or "-", str(width))
+    def floor(
+        self,
+        namespace: str | None = None,
+        width: int = 0,
+        ats: str = "whole",
+        kubeconfig: Path | None = None,
+    ) -> Run:
+        """The bare loop. `ats`: as for `tests.bench.floor`."""
+        credentials = str(kubeconfig or self.kubeconfig)
+        arguments = (credentials, namespace or "-", str(width), ats)
         return self.run(sys.executable, "-m", "tests.bench.floor", *arguments)
 
     def cnat(self, *flags: str, kubeconfig: Path | None = None) -> Run:
@@ -132,6 +141,7 @@ class Stage:
         meter = Path(__file__).with_name("meter.py")
         result = self._directory / "meter.json"
         output, log = self._directory / "stdout", self._directory / "stderr"
+        before = self._cpu()
         # No pipes: whoever empties them takes CPU from what is measured.
         with output.open("w") as stdout, log.open("w") as stderr:
             subprocess.run(
@@ -141,6 +151,7 @@ class Stage:
                 stderr=stderr,
                 check=True,
             )
+        server_cpu = self._cpu() - before
         took = json.loads(result.read_text())
         if took["code"]:
             said = log.read_text()[-2000:]
@@ -152,6 +163,7 @@ class Stage:
             to_first=first - started,
             span=ended - first,
             cpu=took["cpu"],
+            server_cpu=server_cpu,
             memory=took["memory"],
             requests=requests,
             output=output.read_text(),

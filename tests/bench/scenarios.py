@@ -15,6 +15,7 @@ from statistics import median, quantiles
 
 from cnat.core import api, pod
 from cnat.core.at import At
+from cnat.engine.reading import WHOLE_IN_MINUTE
 from tests.bench import population
 from tests.bench.audit import counts
 from tests.bench.runs import ROOT, WIDTH, Run, Stage
@@ -46,7 +47,10 @@ class Rest:
 def converged(
     stage: Stage, sizes: Sequence[int], repetitions: int, say: Say
 ) -> tuple[list[Row], list[Rest]]:
-    """A pass with nothing to do, over more and more Ats. Bars count from the first 10,000 on."""
+    """A pass with nothing to do, over more and more Ats. Bars count from the first 10,000 on.
+
+    Beside it two bare loops take turns: one lists all objects, one the index.
+    """
     population.namespace(stage.admin, "rest")
     rows: list[Row] = []
     costs: list[Rest] = []
@@ -55,20 +59,26 @@ def converged(
     for before, size in zip([0, *sizes], sizes, strict=False):
         say(f"{size} converged Ats: loading")
         population.converged(stage.admin, "rest", range(before, size))
-        _assert_converged(stage.cnat(_TIMEOUT), size)
-        say(f"{size} converged Ats: {repetitions} passes, and the floor's beside them")
-        cnat = partial(stage.cnat, _TIMEOUT)
-        turns = [_turn(stage, number, stage.floor, cnat) for number in range(repetitions)]
-        floors, ours = zip(*turns, strict=True)
+        _assert_converged(_pass(stage), size)
+        say(f"{size} converged Ats: {repetitions} passes, and the floors beside them")
+        each = stage.floor, partial(stage.floor, ats="index"), partial(_pass, stage)
+        turns = [_turn(stage, number, *each) for number in range(repetitions)]
+        wholes, indexes, ours = zip(*turns, strict=True)
         starts += [run.to_first for run in ours]
         costs.append(_rest(stage, size, ours))
         if size < 10_000:
             continue
-        what = f"a pass with nothing to do, {size:,} Ats"
-        spans = [run.span for run in floors], [run.span for run in ours]
-        rows.append(beside(what, "s", 1.5, *spans))
-        walls = [run.wall for run in floors], [run.wall for run in ours]
-        rows.append(beside("… the whole process, imports and all", "s", None, *walls))
+        spans = [run.span for run in ours]
+        what = f"a pass with nothing to do, {size:,} Ats, beside a list of the index"
+        rows.append(beside(what, "s", 1.5, [run.span for run in indexes], spans))
+        what = "… beside a list of all objects"
+        rows.append(beside(what, "s", 1 / 3, [run.span for run in wholes], spans))
+        received, whole = costs[-1].received / _MB, _received_whole(stage) / _MB
+        rows.append(Row("… its bytes, beside that", "MB", received, 0.1, whole, received / whole))
+        servers = [run.server_cpu for run in wholes], [run.server_cpu for run in ours]
+        rows.append(beside("… the API server's CPU, beside that", "s", None, *servers))
+        cpu = costs[-1].cpu - costs[0].cpu
+        rows.append(Row("… its CPU above a pass with no Ats", "s", cpu, 0.15 * size / 10_000))
         memory = median(run.memory for run in ours) / _MB
         if not lean:
             lean = memory
@@ -76,10 +86,28 @@ def converged(
         else:
             what = f"… its memory at the peak, beside {sizes[sizes.index(size) - 1]:,} Ats"
             rows.append(Row(what, "MB", memory, 1.2, lean, memory / lean))
-        asked, needed = len(ours[-1].requests), len(floors[-1].requests)
+        asked, needed = len(ours[-1].requests), len(indexes[-1].requests)
         rows.append(Row("… its requests", "", asked, 1.0, needed, asked / needed))
     rows.append(Row("process start to first request", "s", median(starts), 0.4))
     return rows, costs
+
+
+def under_way(stage: Stage, runs: Sequence[int], repetitions: int, say: Say) -> list[Row]:
+    """A pass with nothing to do, as more and more runs are under way beside what is settled."""
+    rows = []
+    for before, count in zip([0, *runs], runs, strict=False):
+        say(f"{count} runs under way: starting, then {repetitions} passes")
+        name = f"under-way-{count}"
+        population.namespace(stage.admin, name)
+        population.due(stage.admin, name, count - before)
+        _pass(stage)
+        turns = [_turn(stage, number, partial(_pass, stage)) for number in range(repetitions)]
+        passes = [run for (run,) in turns]
+        what = f"a pass while {count:,} runs are under way"
+        rows.append(Row(what, "s", median(run.span for run in passes)))
+        rows.append(Row("… its CPU", "s", median(run.cpu for run in passes)))
+        rows.append(Row("… its requests", "", len(passes[-1].requests)))
+    return rows
 
 
 def burst(
@@ -112,7 +140,7 @@ def burst(
     return rows, counts(ours[-1].requests)
 
 
-def _burst(stage: Stage, count: int, number: int) -> tuple[Run, Run]:
+def _burst(stage: Stage, count: int, number: int) -> tuple[Run, ...]:
     names = [f"burst-{number}-{who}" for who in ("floor", "cnat")]
     for name in names:
         population.namespace(stage.admin, name)
@@ -179,15 +207,21 @@ def fair_share(stage: Stage, count: int, seconds: float, say: Say) -> list[Row]:
     return rows
 
 
-def _turn(
-    stage: Stage, number: int, floor: Callable[[], Run], cnat: Callable[[], Run]
-) -> tuple[Run, Run]:
-    """Both on an idle control plane; who goes first changes from turn to turn."""
+def _turn(stage: Stage, number: int, *each: Callable[[], Run]) -> tuple[Run, ...]:
+    """All of them, each on an idle control plane; who goes first changes from turn to turn."""
+    first = number % len(each)
     runs = {}
-    for run in (cnat, floor) if number % 2 else (floor, cnat):
+    for run in each[first:] + each[:first]:
         stage.settle()
         runs[run] = run()
-    return runs[floor], runs[cnat]
+    return tuple(runs[run] for run in each)
+
+
+def _pass(stage: Stage) -> Run:
+    """A pass over all Ats, not in the minute of the hour in which it would read them whole."""
+    while datetime.now(UTC).minute == WHOLE_IN_MINUTE:
+        time.sleep(1.0)
+    return stage.cnat(_TIMEOUT)
 
 
 def _assert_converged(run: Run, size: int) -> None:
@@ -201,6 +235,13 @@ def _rest(stage: Stage, size: int, runs: Sequence[Run]) -> Rest:
         run = stage.cnat(_TIMEOUT, kubeconfig=kubeconfig)
     cpu = median(each.cpu for each in runs)
     return Rest(size, cpu, relay.sent, relay.received, counts(run.requests))
+
+
+def _received_whole(stage: Stage) -> int:
+    """The bytes of lists of all objects."""
+    with stage.counted() as (kubeconfig, relay):
+        stage.floor(kubeconfig=kubeconfig)
+    return relay.received
 
 
 @contextmanager

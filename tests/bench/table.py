@@ -86,7 +86,7 @@ def _cells(row: Row) -> list[str]:
     bar = ""
     if row.bar is not None:
         sign = "<" if row.below else "≤"
-        bar = f"{sign} {row.bar:g} x" if row.ratio else f"{sign} {_number(row.bar, row.unit)}"
+        bar = f"{sign} {row.bar:.3g} x" if row.ratio else f"{sign} {_number(row.bar, row.unit)}"
     verdict = {None: "", True: "met", False: "MISSED"}[row.met]
     floor = "" if row.floor is None else _number(row.floor, row.unit)
     ratio = "" if row.ratio is None else f"{row.ratio:.2f} x"
