@@ -51,7 +51,7 @@ def paste(commands: str, folder: Path, cluster: ControlPlane) -> subprocess.Comp
         cwd=folder,
         env={
             **os.environ,
-            "HOME": str(folder),
+            "HOME": str(cluster.kubeconfig.parent),  # kubectl's caches go there.
             "KUBECONFIG": str(cluster.kubeconfig),
             "PATH": os.pathsep.join(path),
         },
