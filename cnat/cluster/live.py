@@ -117,7 +117,8 @@ class LiveCluster:
                 raise
             raise NotInstalled(
                 f"the cluster has no CRD {_CRD}, so it has no Ats, and the Pods of those that it "
-                "had are let go; to use cnat here, install it: kubectl apply -k kustomize/crd"
+                "had are let go once they are a minute old; to use cnat here, install it: "
+                "kubectl apply -k kustomize/crd"
             ) from error
 
     def _lacks_crd(self) -> bool:

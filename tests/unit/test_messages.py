@@ -77,7 +77,8 @@ ERRORS: list[tuple[Exception, int, tuple[str, str, str]]] = [
     (
         NotInstalled(
             "the cluster has no CRD ats.x, so it has no Ats, and the Pods of those that it had "
-            "are let go; to use cnat here, install it: kubectl apply -k kustomize/crd"
+            "are let go once they are a minute old; to use cnat here, install it: "
+            "kubectl apply -k kustomize/crd"
         ),
         1,
         ("has no CRD", "the cluster", "kubectl apply -k kustomize/crd"),
