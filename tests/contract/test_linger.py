@@ -182,6 +182,30 @@ def test_what_ends_while_the_pass_stays_is_recorded_in_it(
     assert actions(results) == ["set status Succeeded", "release pod cnrex"]
 
 
+def test_what_fails_while_the_pass_stays_gets_its_next_pod_in_it_when_its_back_off_is_over(
+    embedded_sandbox: EmbeddedSandbox,
+) -> None:
+    embedded_sandbox.apply(at(retryPolicy="Failed"))
+    embedded_sandbox.reconcile()
+    (pod,) = embedded_sandbox.pods()
+    failed = {"terminated": {"exitCode": 3, "finishedAt": SCHEDULE}}
+    containers = [{"name": "shell", "state": failed}]
+
+    def end() -> None:
+        status = {"phase": "Failed", "containerStatuses": containers}
+        embedded_sandbox.set_pod_status(pod["metadata"]["name"], status)
+
+    results = linger(embedded_sandbox, Lingering(end))
+    assert actions(results) == [
+        "set status Running",
+        "create pod cnrex",
+        "set status Running",
+        "release pod cnrex",
+    ]
+    second = max(each["metadata"]["creationTimestamp"] for each in embedded_sandbox.pods())
+    assert second >= rfc3339(INSTANT + timedelta(seconds=10))
+
+
 def test_with_nothing_under_way_nobody_looks(embedded_sandbox: EmbeddedSandbox) -> None:
     embedded_sandbox.apply(at(suspend=True))
     embedded_sandbox.reconcile()
