@@ -393,7 +393,8 @@ class Everybody(RuleBasedStateMachine):
         assert found.status.phase in api.FINISHED_PHASES, name
         assert found.raw["status"]["scheduledTime"] == rfc3339(found.instant)
         times = self.counted.creations.counts[found.uid, pod.name(found, found.instant)]
-        assert times == (found.status.phase != "Missed")
+        # A Pod that got no node in time is deleted, and its run was missed.
+        assert times == 1 or found.status.phase == "Missed"
 
 
 def instant_of(its_pod: Pod) -> str | None:
