@@ -106,6 +106,9 @@ version:
 clean: ## Remove what make has made in this folder
 	rm -rf .venv .uv .bounds .demo dist
 
+# Where Python may not keep what it has compiled, each start takes a second more.
+unexport PYTHONDONTWRITEBYTECODE
+
 # pip checks each package against the lock, itself included; cnat is built by what it has installed.
 # Python compiles what is imported: of all that is installed, that is little.
 .venv/.locked: requirements-dev.lock
