@@ -24,7 +24,7 @@ from tests.support.sandbox import PinnedCluster, RealSandbox, run_pass
 
 # What isn't run here, by how it begins, and why.
 ELSEWHERE = {
-    "git clone": "the release has to be there; tests/unit/test_demo.py runs the demo",
+    "git clone": "the release has to be there; test_demo.py runs the demo, and this is `make test`",
     "kubectl apply -f https:": "the release has to be there; test_release.py makes its file",
     "docker build": "a registry has to be there; tests/install/test_image.py builds the image",
     "kubectl drain": "there is no node; tests/e2e/test_node_failures.py drains one",
