@@ -21,7 +21,10 @@ from tests.support.node import power
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif("CNAT_NODE_DISK" not in os.environ, reason="the node is somebody else's"),
+    pytest.mark.skipif(
+        "CNAT_NODE_DISK" not in os.environ,
+        reason="they kill a node: only one of our own, which make e2e makes where none is named",
+    ),
 ]
 
 Manifest = dict[str, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -16,6 +15,7 @@ from tests.gitops.argocd import ArgoCD
 from tests.gitops.flux import Flux
 from tests.gitops.tool import Team, Told
 from tests.support.controlplane.server import ControlPlane
+from tests.support.lacking import lacking
 from tests.support.sandbox import RealSandbox
 
 _MARK = "gitops"
@@ -67,10 +67,8 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def argocd_is_possible() -> None:
-    """Skip, or in CI fail, where the system lacks what Argo CD needs."""
-    if lacking := argocds.missing():
-        text = f"Argo CD needs {', '.join(lacking)}: install them from your system's packages"
-        pytest.fail(text) if os.environ.get("CI") else pytest.skip(text)
+    if missing := argocds.missing():
+        lacking(f"Argo CD needs {', '.join(missing)}: install them from your system's packages")
 
 
 @pytest.fixture(scope="session")

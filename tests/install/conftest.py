@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,24 +14,18 @@ from tests.install import container, image, situations
 from tests.install.kubelet import Kubelet
 from tests.install.overlay import CRD, KUSTOMIZE
 from tests.support.controlplane.server import ControlPlane, running
+from tests.support.lacking import lacking
 from tests.support.sandbox import RealSandbox
 
 # No user of any machine, and none that the image knows.
 UID = 1_000_650_000
 
 
-def _cannot(what: str) -> None:
-    """Skip, or in CI fail: there, everything has to be tried."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="session")
 def our_image() -> Iterator[image.Image]:
     """Our image. It takes a connection to the package index, or what pip has kept of it."""
     if not container.available():
-        _cannot(f"no container: it {container.NEEDS}")
+        lacking(f"no container: it {container.NEEDS}")
     with tempfile.TemporaryDirectory(prefix="cnat-image-") as folder:
         Path(folder).chmod(0o755)
         try:
@@ -40,7 +33,7 @@ def our_image() -> Iterator[image.Image]:
         except image.BuildError as error:
             if "Could not find a version" not in str(error):
                 raise
-            _cannot(f"the package index can't be reached:\n{error}")
+            lacking(f"the package index can't be reached:\n{error}")
 
 
 @pytest.fixture(scope="session")

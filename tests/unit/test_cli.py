@@ -585,7 +585,9 @@ def test_a_reader_who_leaves_is_no_trouble() -> None:
     assert (ran.code, ran.err) == (0, "")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk at hand")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="only Linux has a device that is always full"
+)
 def test_a_full_disk_is_told() -> None:
     with Path("/dev/full").open("w") as full:
         ran = ended(spawned("-f", SAMPLE, "--now", DUE, stdout=full))

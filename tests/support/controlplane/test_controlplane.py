@@ -66,7 +66,10 @@ def processes_of(directory: Path) -> list[str]:
     return [line.replace("\0", " ") for line in living if str(directory) in line]
 
 
-@pytest.mark.skipif("KUBEBUILDER_ASSETS" in os.environ, reason="KUBEBUILDER_ASSETS is what it is")
+@pytest.mark.skipif(
+    "KUBEBUILDER_ASSETS" in os.environ,
+    reason="nobody says of which release given executables are",
+)
 def test_its_version_is_the_chosen_release(control_plane: ControlPlane) -> None:
     version = json.loads(control_plane.kubectl("version", "-o=json").stdout)
 
@@ -181,7 +184,7 @@ def test_by_hand_it_runs_until_it_is_told_to_end(
     control_plane: ControlPlane, tmp_path: Path, end: signal.Signals
 ) -> None:
     if end == signal.SIGKILL and sys.platform != "linux":
-        pytest.skip("only Linux ends the children of a killed process")
+        pytest.skip("only Linux ends the children of a killed process (PR_SET_PDEATHSIG)")
     environ = {
         **os.environ,
         "KUBEBUILDER_ASSETS": str(control_plane.assets),
