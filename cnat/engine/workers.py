@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,7 +11,7 @@ from datetime import timedelta
 
 from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
-from cnat.cluster.protocol import Cluster, ClusterError, OutOfTime, Rejected
+from cnat.cluster.protocol import Cluster, ClusterError, OutOfTime
 from cnat.core import plan
 from cnat.core.at import At
 from cnat.core.fields import Malformed, Manifest
@@ -22,6 +21,7 @@ from cnat.engine import actions, order
 from cnat.engine.actions import Conflict, QuotaConflict
 from cnat.engine.order import Rank
 from cnat.engine.pods import by_owner
+from cnat.engine.recorder import Recorder
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.settings import Settings
 from cnat.engine.tasks import RECENT_SECONDS, Look, Orphan, Task, Telling, Turn, Unread
@@ -54,13 +54,16 @@ class Workers:
         settings: Settings,
         report: Callable[[Change | Failure], None],
     ) -> None:
-        self.results = Results()
+        self._recorder = Recorder(report)
         self._cluster = cluster
         self._deadline = deadline
         self._settings = settings
-        self._report = report
         self._queue: WorkQueue[Task] = WorkQueue(cluster.now, deadline, settings.linger)
-        self._one_at_a_time = threading.Lock()
+
+    @property
+    def results(self) -> Results:
+        """What has been done so far."""
+        return self._recorder.results
 
     def add_at(self, at: At, pods: tuple[Pod, ...], read_at: float) -> None:
         """Queue the first turn of an At, if there is anything to do for it.
@@ -87,7 +90,7 @@ class Workers:
 
     def fail_list(self, error: ClusterError) -> None:
         """Take note that not all Ats could be listed."""
-        self._fail(Failure("", "", "list", _reason(error), str(error)))
+        self._recorder.refused("", "", "list", error)
 
     def run(self) -> None:
         """Work until nothing is left to do, or to wait for."""
@@ -112,7 +115,7 @@ class Workers:
             case Telling():
                 self._tell(task.event)
             case _ if self._deadline.passed:
-                self._defer()
+                self._recorder.deferred()
             case Orphan():
                 self._release(task.pod)
             case Unread():
@@ -127,11 +130,11 @@ class Workers:
         try:
             at = actions.read(self._cluster, namespace, name, unread.uid)
         except Conflict:
-            self._count_conflict()
+            self._recorder.conflicted()
         except OutOfTime:
-            self._defer()
+            self._recorder.deferred()
         except ClusterError as error:
-            self._fail(Failure(namespace, name, "read", _reason(error), str(error)))
+            self._recorder.refused(namespace, name, "read", error)
         else:
             self._take_turn(self._first_turn(at, unread.pods, unread.read_at))
 
@@ -181,11 +184,11 @@ class Workers:
         except Conflict as conflict:
             self._resolve(turn, conflict)
         except OutOfTime:
-            self._defer()
+            self._recorder.deferred()
         except ClusterError as error:
-            self._fail(Failure(at.namespace, at.name, step, _reason(error), str(error)))
+            self._recorder.refused(at.namespace, at.name, step, error)
         except Exception as error:  # noqa: BLE001  A bug that one At wakes stops no other.
-            self._fail_unforeseen(at, step, error)
+            self._recorder.failed_unforeseen(at, step, error)
         else:
             self._follow(turn, action, done, began)
 
@@ -196,10 +199,11 @@ class Workers:
             action = plan.next_action(self._cluster.now(), seen)
             if action is not None:
                 return action
-            self._note(turn)
+            if not turn.counted:
+                self._recorder.stands(seen.at)
             run, instant = seen.at.status.run, plan.armed_for(seen.at)
             if run and seen.at.status.cannot_start:
-                self._fail(
+                self._recorder.failed(
                     Failure(
                         seen.at.namespace,
                         seen.at.name,
@@ -215,9 +219,11 @@ class Workers:
                 self._queue.put_at(instant, replace(turn, read_at=_LONG_AGO, counted=True))
         except Malformed as error:
             message = f"{error}; correct or remove it by hand"
-            self._fail(Failure(seen.at.namespace, seen.at.name, "plan", "Malformed", message))
+            self._recorder.failed(
+                Failure(seen.at.namespace, seen.at.name, "plan", "Malformed", message)
+            )
         except Exception as error:  # noqa: BLE001  A bug that one At wakes stops no other.
-            self._fail_unforeseen(seen.at, "plan", error)
+            self._recorder.failed_unforeseen(seen.at, "plan", error)
         return None
 
     def _put(self, place: Order, turn: Turn) -> None:
@@ -233,13 +239,6 @@ class Workers:
         seen = actions.with_at(turn.seen, fresh)
         return replace(turn, seen=seen, read_at=read_at, has_at=True)
 
-    def _note(self, turn: Turn) -> None:
-        """Take note of how an At stands for which nothing is left to do."""
-        if not turn.counted:
-            at = turn.seen.at
-            with self._one_at_a_time:
-                self.results.stands(at.namespace, at.name, at.status.phase, plan.armed_for(at))
-
     def _read_again(self, turn: Turn) -> Turn:
         """The same At, read now. With another schedule, or another attempt to make, it may ask for
         a Pod that hasn't been looked for: what somebody has written meanwhile is not recent."""
@@ -254,7 +253,9 @@ class Workers:
         if done.event is not None:
             self._queue.put(Order(Rank.TELL), Telling(done.event))
         if done.written is not None:
-            self._changed(actions.NAMES[type(action)], at.namespace, at.name, done.written, began)
+            self._recorder.changed(
+                actions.NAMES[type(action)], at.namespace, at.name, done.written, began
+            )
         after = replace(turn, seen=done.seen)
         if isinstance(action, plan.CreatePod) and done.written:
             # Planned when its turn comes, since meanwhile another At may be due.
@@ -279,9 +280,9 @@ class Workers:
         except Conflict:
             pass  # It is gone, and nothing is to be done for it.
         except ClusterError as error:
-            self._fail(Failure(at.namespace, at.name, "read again", _reason(error), str(error)))
+            self._recorder.refused(at.namespace, at.name, "read again", error)
             return
-        self._count_conflict()
+        self._recorder.conflicted()
 
     def _release(self, pod: Pod) -> None:
         began = boot_clock.now()
@@ -289,13 +290,13 @@ class Workers:
         try:
             actions.release_pod(self._cluster, pod)
         except Conflict:
-            self._count_conflict()
+            self._recorder.conflicted()
         except OutOfTime:
-            self._defer()
+            self._recorder.deferred()
         except ClusterError as error:
-            self._fail(Failure(pod.namespace, pod.at_name, step, _reason(error), str(error)))
+            self._recorder.refused(pod.namespace, pod.at_name, step, error)
         else:
-            self._changed(step, pod.namespace, pod.at_name, actions.released(pod), began)
+            self._recorder.changed(step, pod.namespace, pod.at_name, actions.released(pod), began)
 
     def _tell(self, event: Manifest) -> None:
         try:
@@ -303,44 +304,3 @@ class Workers:
         except ClusterError as error:
             # Events are for people who look; the status, already written, has it all.
             _log.debug("Event not created: %s", error)
-
-    def _changed(
-        self, step: str, namespace: str, name: str, written: actions.Written, began: float
-    ) -> None:
-        seconds = boot_clock.now() - began
-        change = Change(
-            step,
-            namespace,
-            name,
-            written.target,
-            written.detail,
-            seconds,
-            written.instant,
-            written.run,
-        )
-        with self._one_at_a_time:
-            self.results.changes.append(change)
-            self._report(change)
-
-    def _count_conflict(self) -> None:
-        with self._one_at_a_time:
-            self.results.conflicts += 1
-
-    def _fail(self, failure: Failure) -> None:
-        with self._one_at_a_time:
-            self.results.failures.append(failure)
-            self._report(failure)
-
-    def _fail_unforeseen(self, at: At, step: str, error: Exception) -> None:
-        _log.debug("At %s/%s failed here:", at.namespace, at.name, exc_info=error)
-        reason = type(error).__name__
-        message = f"{reason}: {error} (this is a bug; please report it with what -v shows)"
-        self._fail(Failure(at.namespace, at.name, step, reason, message))
-
-    def _defer(self) -> None:
-        with self._one_at_a_time:
-            self.results.deferred += 1
-
-
-def _reason(error: ClusterError) -> str:
-    return error.reason if isinstance(error, Rejected) else type(error).__name__
