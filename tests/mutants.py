@@ -367,9 +367,9 @@ MUTANTS = [
         "what the API server refuses ends the pass",
         "engine/workers",
         "        except ClusterError as error:\n"
-        "            self._fail(Failure(at.namespace, at.name, step, ",
+        "            self._recorder.refused(at.namespace, at.name, step, error)\n",
         "        except OutOfTime as error:\n"
-        "            self._fail(Failure(at.namespace, at.name, step, ",
+        "            self._recorder.refused(at.namespace, at.name, step, error)\n",
         "tests/unit/test_workers.py::test_one_object_that_fails_stops_no_other",
     ),
     Mutant(
@@ -384,7 +384,7 @@ MUTANTS = [
         "I7 isolation",
         "a bug of ours that one At wakes ends the pass",
         "engine/workers",
-        "            self._fail_unforeseen(at, step, error)\n",
+        "            self._recorder.failed_unforeseen(at, step, error)\n",
         "            raise\n",
         "tests/unit/test_workers.py::test_a_bug_that_one_at_wakes_is_its_failure_and_stops_no_other",
     ),
