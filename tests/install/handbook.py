@@ -13,7 +13,11 @@ from pathlib import Path
 from tests.install.image import REPOSITORY
 from tests.support.controlplane.server import ControlPlane
 
-PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")))
+PAGES = (
+    "README.md",
+    "README.zh-CN.md",
+    *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")),
+)
 
 _COMMANDS = re.compile(r"^( *)```(?:console|sh)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
