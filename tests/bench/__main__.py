@@ -18,6 +18,8 @@ from pathlib import Path
 from cnat import __version__
 from cnat.core.schedule import rfc3339
 from tests.bench import scenarios, table
+from tests.bench.operator import beside_operator
+from tests.bench.outcome import recorded
 from tests.bench.runs import ROOT, Stage
 from tests.support.controlplane import assets
 from tests.support.controlplane.errors import AssetsError
@@ -25,7 +27,7 @@ from tests.support.controlplane.server import running
 
 _CRD = ROOT / "kustomize/crd/ats.cnat.programming-kubernetes.info.yaml"
 _RESULTS = ROOT / "bench-results.json"
-_PARTS = ("converged", "punctual", "burst", "fair")
+_PARTS = ("converged", "operator", "punctual", "burst", "fair")
 
 
 def main() -> int:
@@ -44,9 +46,12 @@ def main() -> int:
             rows += more
             rows += scenarios.under_way(stage, (100, 1_000, 2_000), 3, _tell)
             facts["atRest"] = [asdict(cost) for cost in costs]
+    if "operator" in options.parts:
+        rows += beside_operator(_stage, min(10_000, options.ats), 1_000, 3, _tell)
     if "punctual" in options.parts:
         with _stage() as stage:
             rows += scenarios.punctual(stage, 100, 20, _tell)
+            rows += recorded(stage, 20, _tell)
     if "burst" in options.parts:
         # One turn is up to twice as fast or slow as another (standard deviation 0.24). With
         # so many, a median is off by 0.05 and 0.08; with 15 and 5 it missed bars by chance.

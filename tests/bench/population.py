@@ -79,11 +79,17 @@ def _record(client: Client, at: At, earned: Manifest) -> None:
     client("PATCH", f"{path}?fieldManager={api.MANAGER}", {"status": earned}, MERGE_PATCH)
 
 
-def _finished(client: Client, its_pod: Manifest) -> Manifest:
-    path = f"/api/v1/namespaces/{its_pod['metadata']['namespace']}/pods"
-    created = client("POST", f"{path}?fieldManager={api.MANAGER}", its_pod)
-    path = f"{path}/{created['metadata']['name']}/status?fieldManager=kubelet"
+def finish(client: Client, namespace: str, name: str) -> Manifest:
+    """Say of a Pod what a kubelet does when its containers have ended; answer the Pod."""
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}/status?fieldManager=kubelet"
     return client("PATCH", path, {"status": _status_of_the_finished()}, MERGE_PATCH)
+
+
+def _finished(client: Client, its_pod: Manifest) -> Manifest:
+    namespace = its_pod["metadata"]["namespace"]
+    path = f"/api/v1/namespaces/{namespace}/pods?fieldManager={api.MANAGER}"
+    created = client("POST", path, its_pod)
+    return finish(client, namespace, created["metadata"]["name"])
 
 
 def _manifest(name: str, instant: datetime) -> Manifest:

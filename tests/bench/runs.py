@@ -59,6 +59,11 @@ class Run:
         return [each for each in self.requests if each.kind == "create pods" and each.code == 201]
 
     @property
+    def to_first_pod(self) -> float:
+        """Seconds from the first request until the first Pod existed."""
+        return min(pod.answered for pod in self.pods) - self.requests[0].received
+
+    @property
     def to_last_pod(self) -> float:
         """Seconds from the first request until the last Pod existed."""
         return max(pod.answered for pod in self.pods) - self.requests[0].received

@@ -131,8 +131,10 @@ def burst(
             raise RuntimeError(f"{len(each.pods)} Pods instead of {count}")
     what = f"{count:,} due at once, until the last Pod exists"
     times = [run.to_last_pod for run in floors], [run.to_last_pod for run in ours]
+    firsts = [run.to_first_pod for run in floors], [run.to_first_pod for run in ours]
     rows = [
         beside(what, "s", 1.25, *times),
+        beside("… until the first Pod exists", "s", None, *firsts),
         Row("… the whole pass, with the book-keeping", "s", median(run.wall for run in ours)),
         Row("… its CPU", "s", median(run.cpu for run in ours)),
         Row("… its memory at the peak", "MB", median(run.memory for run in ours) / _MB),
