@@ -77,3 +77,14 @@ def test_a_port_that_does_not_fit_never_gets_past_the_preflight(
     reason, message = told(real_sandbox, **spec)
     assert reason == "PreflightRejected"
     assert "containerPort" in message
+
+
+def test_an_odd_name_of_a_variable_never_gets_past_the_preflight_of_a_cluster_that_takes_none(
+    control_plane: ControlPlane, real_sandbox: RealSandbox
+) -> None:
+    reason, message = told(real_sandbox, **container(env=[{"name": "1 a"}]))
+    if control_plane.minor >= 32:  # RelaxedEnvironmentVariableValidation (KEP-4369).
+        assert reason == "Armed", message
+        return
+    assert reason == "PreflightRejected"
+    assert 'spec.containers[0].env[0].name: Invalid value: "1 a"' in message

@@ -41,6 +41,7 @@ INSTANTS = (rfc3339(START), rfc3339(START - timedelta(hours=1)))
 # Longer than what was listed is believed, and than a back-off; twice that, than a name is held.
 TICK_SECONDS = 35
 _ENOUGH_PASSES = 12
+_ENOUGH_REQUESTS = 40  # of one pass, about one At
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,10 @@ class Asks(BaseException):
         super().__init__(request)
         self.request = request
         self.arguments = arguments
+
+
+class Endless(Exception):
+    """The pass goes on and on."""
 
 
 class Replay:
@@ -173,12 +178,17 @@ def stand(answers: tuple[Answer, ...]) -> Standing | None:
     """How far a pass gets with these answers; None where it ends.
 
     What goes on beside it makes no difference to it, so most is asked again and again.
+
+    Raises:
+        Endless: nowhere.
     """
     cluster = Replay(answers)
     boot_clock.now = lambda: cluster.seconds
     try:
         reconcile(cluster, Deadline(1e6), Settings(concurrency=1))
     except Asks as asks:
+        if len(answers) > _ENOUGH_REQUESTS:
+            raise Endless from None
         return Standing(answers, asks.request, asks.arguments)
     return None
 
@@ -206,7 +216,7 @@ def new_world(bounds: Bounds, **spec: Any) -> World:
 
 
 def _at(uid: str, version: int, **spec: Any) -> Manifest:
-    manifest = at(schedule=INSTANTS[0], ttlSecondsAfterFinished=0, **spec)
+    manifest = at(**{"schedule": INSTANTS[0], "ttlSecondsAfterFinished": 0, **spec})
     manifest["metadata"] |= {"namespace": "default", "uid": uid, "generation": 1}
     manifest["metadata"]["resourceVersion"] = str(version)
     return manifest
@@ -265,13 +275,28 @@ def _create(world: World, manifest: Manifest) -> Manifest:
     created["metadata"] |= {"uid": f"{name}-{world['version']}", "creationTimestamp": _time(world)}
     world["pods"][name] = _touch(world, created)
     (owner,) = created["metadata"]["ownerReferences"]
-    run = f"{owner['uid']}/{name}"
-    world["made"][run] = world["made"].get(run, 0) + 1
-    if world["made"][run] > 1:
-        world["wrong"].append(f"Pod {name} was made twice")
-    if created["metadata"]["annotations"][api.SCHEDULED_TIME] > _time(world):
+    instant = created["metadata"]["annotations"][api.SCHEDULED_TIME]
+    _take_note(world, owner["uid"], instant, name)
+    if datetime.fromisoformat(instant) > START + timedelta(seconds=world["now"]):
         world["wrong"].append(f"Pod {name} was made early")
     return created
+
+
+def _take_note(world: World, uid: str, instant: str, name: str) -> None:
+    """Of another Pod of a run, and of what is wrong with that."""
+    spec = world["at"]["spec"]
+    policy, limit = spec.get("retryPolicy", "Never"), spec.get("backoffLimit", 0)
+    earlier = world["made"].setdefault(f"{uid}/{instant}", [])
+    recorded = {each.pod_name for each in At(world["at"]).status.attempts}
+    if name in earlier:
+        world["wrong"].append(f"Pod {name} was made twice")
+    if len(earlier) > limit:
+        world["wrong"].append(f"Pod {name} is one more than the limit of {limit}")
+    if uid == world["at"]["metadata"]["uid"] and not recorded.issuperset(earlier):
+        world["wrong"].append(f"Pod {name} was made before the end of the last was on record")
+    if policy == "NotStarted" and not world["ended"].keys().isdisjoint(earlier):
+        world["wrong"].append(f"Pod {name} was made though an earlier one had started")
+    earlier.append(name)
 
 
 def _update(world: World, uid: str, version: str, status: Manifest) -> Manifest:
@@ -402,10 +427,13 @@ def wrong(world: World) -> list[str]:
     told = {each.pod_name: "Failed" for each in record.attempts}
     told |= {run.pod_name: run.phase for run in record.ended_runs}
     uid = world["at"]["metadata"]["uid"]
+    made = {
+        name for run, names in world["made"].items() if run.startswith(f"{uid}/") for name in names
+    }
     lost = [
         f"the outcome of {name} is lost"
         for name, phase in world["ended"].items()
-        if f"{uid}/{name}" in world["made"]
+        if name in made
         and not world["pods"].get(name, {}).get("metadata", {}).get("finalizers")
         and told.get(name) != phase
         # Of a run in the history, the earlier attempts are not kept.
@@ -467,13 +495,17 @@ def _search(bounds: Bounds, most_states: int, spec: Manifest) -> Found:
     worlds: set[int] = set()
     while stack:
         world, passes, story = stack.pop()
-        found = wrong(world)
-        if not found and (key := _key(world, ())) not in worlds:
-            worlds.add(key)
-            found = wrong_in_the_end(world)
+        try:
+            found = wrong(world)
+            if not found and (key := _key(world, ())) not in worlds:
+                worlds.add(key)
+                found = wrong_in_the_end(world)
+            following = list(_following(bounds, world, passes))
+        except Endless:
+            found = ["a pass doesn't come to an end"]
         if found or len(seen) >= most_states:
             return Found(len(seen), len(worlds), (*story, *found) if found else ())
-        for what, after, standing in _following(bounds, world, passes):
+        for what, after, standing in following:
             key = _key(after, standing)
             if key not in seen:
                 seen.add(key)

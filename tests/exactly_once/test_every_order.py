@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from cnat.core import plan
-from tests.exactly_once.every_order import Bounds, search
+from cnat.core.schedule import rfc3339
+from tests.exactly_once.every_order import START, Bounds, search
 
 
 def assert_holds(bounds: Bounds, capsys: pytest.CaptureFixture[str], **spec: Any) -> None:
@@ -25,6 +27,11 @@ def test_a_name_that_becomes_free_too_soon_is_found_out(monkeypatch: pytest.Monk
     monkeypatch.setattr(plan, "name_may_become_free", lambda *_: True)
     found = search(Bounds(passes=3))
     assert any("was made twice" in line for line in found.story)
+
+
+def test_a_run_may_fall_due_while_two_passes_meet(capsys: pytest.CaptureFixture[str]) -> None:
+    soon = rfc3339(START + timedelta(seconds=0.5))
+    assert_holds(Bounds(passes=2, ticks=1), capsys, schedule=soon)
 
 
 @pytest.mark.exhaustive
@@ -53,6 +60,21 @@ def test_a_run_may_be_retried_while_three_passes_are_killed_anywhere(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     bounds = Bounds(passes=3, at_once=1, ticks=1)
+    assert_holds(bounds, capsys, retryPolicy="Failed", backoffLimit=1)
+
+
+def test_a_run_that_never_started_may_be_retried_while_a_pod_is_deleted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bounds = Bounds(passes=3, at_once=1, ticks=1, pods_deleted=1)
+    assert_holds(bounds, capsys, retryPolicy="NotStarted", backoffLimit=1)
+
+
+@pytest.mark.exhaustive
+def test_a_run_may_be_retried_while_its_schedule_is_edited(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bounds = Bounds(passes=3, at_once=1, ticks=1, edits=1)
     assert_holds(bounds, capsys, retryPolicy="Failed", backoffLimit=1)
 
 

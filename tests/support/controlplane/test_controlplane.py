@@ -190,6 +190,7 @@ def test_by_hand_it_runs_until_it_is_told_to_end(
         "KUBEBUILDER_ASSETS": str(control_plane.assets),
         "TMPDIR": str(tmp_path),
     }
+    environ.pop("KUBERNETES", None)  # One of the two says which control plane to take.
     with subprocess.Popen(
         [sys.executable, "-m", "tests.support.controlplane"],
         cwd=REPOSITORY,
