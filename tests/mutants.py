@@ -300,8 +300,8 @@ MUTANTS = [
         "Ats are listed first",
         "engine/pods",
         "    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):\n",
-        "    pages = [list(page) for page in cluster.index()]\n"
-        "    cluster.index = lambda: iter(pages)  # type: ignore[method-assign]\n"
+        "    pages = [list(page) for page in cluster.index(shard)]\n"
+        "    cluster.index = lambda _: iter(pages)  # type: ignore[method-assign]\n"
         "    for pod in map(Pod.of, chain.from_iterable(cluster.pods())):\n",
         f"{_ONCE}/test_interleavings.py"
         "::test_an_at_that_comes_and_starts_in_the_middle_of_a_pass_keeps_its_pod_held",

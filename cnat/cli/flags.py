@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from cnat import __version__
-from cnat.core import schedule
-from cnat.engine import shard
+from cnat.core import schedule, shard
 from cnat.manifests import selector
 
 PROGRAM = "cnat-reconcile"
@@ -195,7 +194,7 @@ def _add_limits(group: _Group) -> None:
     group.add_argument(
         "--shard",
         type=_shard,
-        default=shard.Shard(),
+        default=shard.EVERY_AT,
         metavar="I/N",
         help="only share I of N, from 0; auto/N in an Indexed Job",
     )

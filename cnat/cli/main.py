@@ -147,7 +147,7 @@ def _make_pass(options: Options, ground: Ground, deadline: Deadline, progress: P
 def _list(options: Options, ground: Ground, progress: Progress) -> Report:
     from cnat.cli.report import listed
 
-    pages = ground.cluster.ats()
+    pages = ground.cluster.ats(options.shard)
     first = next(pages, [])
     as_of = ground.cluster.now()  # Which an API server tells with its first answer.
     ats = (At.of(raw) for page in chain([first], pages) for raw in page)

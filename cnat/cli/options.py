@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cnat.cli.flags import UsageError, parser
-from cnat.engine import shard
+from cnat.core.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Options:
     timeout: float
     page_size: int
     linger: float
-    shard: shard.Shard
+    shard: Shard
     default_starting_deadline: timedelta | None
     output: str
     log_format: str

@@ -11,6 +11,7 @@ from cnat.core.fields import Manifest
 from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from cnat.core.settled import Row
+from cnat.core.shard import EVERY_AT, Shard
 
 
 class DryRun:
@@ -30,10 +31,10 @@ class DryRun:
     def pods(self) -> Iterator[list[Manifest]]:
         return self._source.pods()
 
-    def ats(self) -> Iterator[list[Manifest]]:
-        return self._source.ats()
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:
+        return self._source.ats(shard)
 
-    def index(self) -> Iterator[list[Row]]:
+    def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:  # noqa: ARG002
         """None: a plan tells what comes next, too, which is for the Ats themselves to say."""
         raise NoIndex
 

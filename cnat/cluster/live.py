@@ -20,6 +20,7 @@ from cnat.core.at import At
 from cnat.core.fields import Manifest
 from cnat.core.observed_pod import Pod
 from cnat.core.settled import Row
+from cnat.core.shard import EVERY_AT, Shard
 
 # The lists may take this part of the pass's time. What is left is for what they have shown so far,
 # or a pass on a slow API server would come to nothing each time.
@@ -73,27 +74,27 @@ class LiveCluster:
     def pods(self) -> Iterator[list[Manifest]]:
         path = f"/api/v1{self._scope}/pods"
         try:
-            yield from pages(self._lists, path, api.UNRECORDED_POD_SELECTOR, self._page_size)
+            unrecorded = {"labelSelector": api.UNRECORDED_POD_SELECTOR}
+            yield from pages(self._lists, path, unrecorded, self._page_size)
         except Rejected as error:
             if error.code != 404:
                 raise
             raise self._transport.no_api_server(f"its answer to GET {path} is {error}") from error
 
-    def ats(self) -> Iterator[list[Manifest]]:
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:
         path = f"{_ATS}{self._scope}/ats"
         with self._if_installed():
-            yield from pages(self._lists, path, self._selector, self._page_size)
+            yield from pages(self._lists, path, self._selectors(shard), self._page_size)
 
-    def index(self) -> Iterator[list[Row]]:
+    def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:
         if self._dry_run:  # A plan tells what comes next, too, which is for the Ats to say.
             raise NoIndex
         tables = documents(
             self._lists,
             f"{_ATS}{self._scope}/ats",
-            self._selector,
+            {**self._selectors(shard), "includeObject": "None"},
             self._page_size,
-            accept=table.ACCEPT,
-            includeObject="None",
+            table.ACCEPT,
         )
         try:
             with self._if_installed():
@@ -106,6 +107,10 @@ class LiveCluster:
                 error,
             )
             raise NoIndex from error
+
+    def _selectors(self, shard: Shard) -> dict[str, str | None]:
+        """Which Ats are asked for. An API server that knows no shardSelector leaves it unread."""
+        return {"labelSelector": self._selector, "shardSelector": shard.selector}
 
     @contextmanager
     def _if_installed(self) -> Iterator[None]:

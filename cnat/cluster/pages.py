@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from cnat.cluster.protocol import Rejected
@@ -22,15 +22,18 @@ _TIMEOUT = 30.0
 
 
 def pages(
-    transport: Transport, path: str, selector: str | None, most: int
+    transport: Transport, path: str, query: Mapping[str, str | None], most: int
 ) -> Iterator[list[Manifest]]:
     """All objects under `path`, at most `most` at a time. One page at a time is in memory, but for
     what is kept of it by whom it was given to.
 
+    Args:
+        query: as for `documents`.
+
     Raises:
         ClusterError: a page can't be had, or what answers is no list.
     """
-    for page in documents(transport, path, selector, most):
+    for page in documents(transport, path, query, most):
         items = page.get("items") or []
         if not isinstance(items, list):
             raise transport.no_api_server(f"its answer to GET {path} is no list")
@@ -42,11 +45,9 @@ def pages(
 def documents(
     transport: Transport,
     path: str,
-    selector: str | None,
+    query: Mapping[str, str | None],
     most: int,
-    *,
     accept: str = JSON,
-    **options: str,
 ) -> Iterator[Manifest]:
     """The pages of a list as they are answered: Lists with `items`, or Tables with `rows`.
 
@@ -55,18 +56,16 @@ def documents(
     of our lists: what exists throughout is in them.
 
     Args:
+        query: what is asked for on each page; None and what is empty is left out.
         accept: the media type of the pages.
-        options: further ones of the query.
 
     Raises:
         ClusterError: a page can't be had, or what answers is no list.
     """
-    query: dict[str, str | int] = {**options}
-    if selector:
-        query["labelSelector"] = selector
+    asked = {name: value for name, value in query.items() if value}
     limit = min(_FIRST, most)
     while True:
-        target = f"{path}?{urlencode({**query, 'limit': limit})}"
+        target = f"{path}?{urlencode({**asked, 'limit': limit})}"
         try:
             at_most = _MOST_BYTES if limit > 1 else None
             page, size = transport.read(target, _TIMEOUT, at_most, accept)
@@ -76,7 +75,7 @@ def documents(
         except Rejected as error:
             if error.code != 410 or not error.continuation:
                 raise
-            query["continue"] = error.continuation
+            asked["continue"] = error.continuation
             continue
         metadata = page.get("metadata")
         if not isinstance(metadata, dict):
@@ -89,4 +88,4 @@ def documents(
         token = metadata.get("continue")
         if not token:
             return
-        query["continue"] = token
+        asked["continue"] = token

@@ -10,6 +10,7 @@ from cnat.core.at import At
 from cnat.core.fields import Manifest
 from cnat.core.observed_pod import Pod
 from cnat.core.settled import Row
+from cnat.core.shard import EVERY_AT, Shard
 
 _NOT_CALLED = "failed calling webhook"
 
@@ -95,8 +96,12 @@ class Source(Protocol):
         page in memory at a time.
         """
 
-    def ats(self) -> Iterator[list[Manifest]]:
-        """The Ats, page by page. Raises NotInstalled where there can be none."""
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:
+        """The Ats, page by page. Raises NotInstalled where there can be none.
+
+        Args:
+            shard: only those of this share are asked for. Others may come all the same.
+        """
 
     def at(self, namespace: str, name: str) -> Manifest:
         """One At, as it is now."""
@@ -108,8 +113,11 @@ class Source(Protocol):
 class Cluster(Source, Protocol):
     """A Source that can be written to. Each write answers the object as it is afterwards."""
 
-    def index(self) -> Iterator[list[Row]]:
+    def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:
         """The Ats as rows, page by page.
+
+        Args:
+            shard: as for `ats`.
 
         Raises:
             NoIndex: at any page; what was answered before is of no use then.

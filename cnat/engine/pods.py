@@ -6,7 +6,7 @@ from itertools import chain
 
 from cnat.cluster.protocol import Cluster
 from cnat.core.observed_pod import Pod
-from cnat.engine.shard import Shard
+from cnat.core.shard import Shard
 
 # (namespace, uid of the At): in another namespace anybody may claim an At for an owner.
 Owner = tuple[str, str]

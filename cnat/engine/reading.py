@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
 
@@ -10,11 +9,11 @@ from cnat.cluster import boot_clock
 from cnat.cluster.protocol import Cluster, ClusterError, NoIndex
 from cnat.core.at import At
 from cnat.core.observed_pod import Pod
-from cnat.core.settled import Row, is_settled
+from cnat.core.settled import is_settled
+from cnat.core.shard import Shard
 from cnat.engine import order
 from cnat.engine.pods import Owner, by_owner
 from cnat.engine.results import Results
-from cnat.engine.shard import Shard
 from cnat.engine.tasks import Unread
 from cnat.engine.work_queue import Order
 from cnat.engine.workers import Workers
@@ -75,8 +74,12 @@ class Reading:
         unread: list[tuple[Unread, Order]] = []
         now = self._cluster.now()
         shown = Results()
+        listed = 0  # With those of other shares, if they come: they would in a full list, too.
         try:
-            for row in self._rows():
+            for row in chain.from_iterable(self._cluster.index(self._shard)):
+                listed += 1
+                if row.uid not in self._shard:
+                    continue
                 shown.ats += 1
                 pods = self._pods_of(row.namespace, row.uid)
                 if is_settled(row, has_pod=bool(pods), until=until):
@@ -93,17 +96,13 @@ class Reading:
             for each, its_order in unread:
                 self._workers.add_unread(each, its_order)
             raise
-        if len(unread) > max(_FEW, _SHARE * shown.ats):
+        if len(unread) > max(_FEW, _SHARE * listed):
             return None
         self._workers.results.include(shown)
         return unread
 
-    def _rows(self) -> Iterator[Row]:
-        for page in self._cluster.index():
-            yield from (row for row in page if row.uid in self._shard)
-
     def _ats_whole(self) -> None:
-        for at in map(At.of, chain.from_iterable(self._cluster.ats())):
+        for at in map(At.of, chain.from_iterable(self._cluster.ats(self._shard))):
             if at.uid in self._shard:
                 self._workers.results.ats += 1
                 pods = self._pods_of(at.namespace, at.uid)

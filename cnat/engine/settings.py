@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
-from cnat.engine.shard import Shard
+from cnat.core.shard import EVERY_AT, Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,6 @@ class Settings:
     concurrency: int = 16
     linger: float = 0.0
     every_at: bool = True
-    shard: Shard = field(default_factory=Shard)
+    shard: Shard = EVERY_AT
     asks_server: bool = True
     default_starting_deadline: timedelta | None = None

@@ -19,6 +19,7 @@ from cnat.core.fields import Manifest, named
 from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from cnat.core.settled import Row
+from cnat.core.shard import EVERY_AT, Shard
 from cnat.local import admission, desired
 from cnat.local.folder import Folder
 from cnat.manifests.problem import Problem
@@ -81,14 +82,14 @@ class LocalCluster:
             pods = self._selection.pods(self._objects.all("Pod"), all_readable=True)
         yield from self._pages(pods)
 
-    def ats(self) -> Iterator[list[Manifest]]:
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:  # noqa: ARG002
         with self._objects.locked():
             self._apply()
             ats = self._selection.ats(self._objects.all(api.KIND))
         yield from self._pages(ats)
 
-    def index(self) -> Iterator[list[Row]]:
-        for page in self.ats():
+    def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:
+        for page in self.ats(shard):
             yield [Row.of(at) for at in page]
 
     def at(self, namespace: str, name: str) -> Manifest:

@@ -11,6 +11,7 @@ from cnat.cluster.protocol import Rejected, Source
 from cnat.core import api
 from cnat.core.fields import Manifest
 from cnat.core.observed_pod import Pod
+from cnat.core.shard import EVERY_AT, Shard
 from cnat.manifests.applied import applied
 from cnat.manifests.documents import Document, is_at, is_manifest, is_pod, violations
 from cnat.manifests.problem import Counts, Place, Problem
@@ -188,7 +189,7 @@ class Snapshot:
             *self._pods,
         ]
 
-    def ats(self) -> Iterator[list[Manifest]]:
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:  # noqa: ARG002
         yield self._selection.ats(self._objects())
 
     def at(self, namespace: str, name: str) -> Manifest:

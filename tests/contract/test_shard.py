@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from cnat.cluster.deadline import Deadline
 from cnat.core.at import At
 from cnat.core.schedule import rfc3339
+from cnat.core.shard import Shard, parse
 from cnat.engine.reconcile import reconcile
 from cnat.engine.settings import Settings
-from cnat.engine.shard import Shard, parse
 from tests.support import factories
 from tests.support.factories import ENDED, FAILED, SUCCEEDED, MadePod, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects

@@ -27,6 +27,7 @@ from cnat.core.at import At
 from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
 from cnat.core.settled import Row
+from cnat.core.shard import EVERY_AT, Shard
 from cnat.engine import workers
 from cnat.engine.reconcile import reconcile
 from cnat.engine.settings import Settings
@@ -100,10 +101,10 @@ class Replay:
     def pods(self) -> Iterator[list[Mapping[str, Any]]]:
         yield self._ask("pods")
 
-    def ats(self) -> Iterator[list[Mapping[str, Any]]]:
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Mapping[str, Any]]]:  # noqa: ARG002
         yield self._ask("ats")
 
-    def index(self) -> Iterator[list[Row]]:
+    def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:  # noqa: ARG002
         raise NoIndex("this server answers no tables")
 
     def at(self, namespace: str, name: str) -> Manifest:  # noqa: ARG002

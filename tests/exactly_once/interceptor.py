@@ -13,6 +13,7 @@ from cnat.core.at import At
 from cnat.core.fields import Manifest
 from cnat.core.observed_pod import Pod
 from cnat.core.settled import Row
+from cnat.core.shard import EVERY_AT, Shard
 
 T = TypeVar("T")
 
@@ -69,11 +70,11 @@ class Intercepted:
     def pods(self) -> Iterator[list[Manifest]]:
         return self._pages("pods", self._cluster.pods())
 
-    def ats(self) -> Iterator[list[Manifest]]:
-        return self._pages("ats", self._cluster.ats())
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:
+        return self._pages("ats", self._cluster.ats(shard))
 
-    def index(self) -> Iterator[list[Row]]:
-        return self._pages("index", self._cluster.index())
+    def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:
+        return self._pages("index", self._cluster.index(shard))
 
     def at(self, namespace: str, name: str) -> Manifest:
         return self._request("at", lambda: self._cluster.at(namespace, name))

@@ -18,6 +18,7 @@ from cnat.core.at import At
 from cnat.core.fields import Manifest, moment
 from cnat.core.observed_pod import Pod
 from cnat.core.schedule import rfc3339
+from cnat.core.shard import EVERY_AT, Shard
 from tests.support.factories import INSTANT, MadePod, made
 
 CRD = Path(__file__).parents[2] / "kustomize/crd/ats.cnat.programming-kubernetes.info.yaml"
@@ -89,7 +90,7 @@ class Objects:
             and api.RECORDED not in labels
         ]
 
-    def ats(self) -> Iterator[list[Manifest]]:
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:  # noqa: ARG002
         yield [raw for (kind, _, _), raw in self.all.items() if kind is At]
 
     def at(self, namespace: str, name: str) -> Manifest:

@@ -24,6 +24,7 @@ from cnat.core import api
 from cnat.core.at import At
 from cnat.core.observed_pod import Pod
 from cnat.core.settled import Row
+from cnat.core.shard import EVERY_AT, Shard
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Results
 from cnat.engine.settings import Settings
@@ -157,7 +158,7 @@ class EmbeddedSandbox:
 class UnindexedStore(LocalCluster):
     """The embedded store as a server is that answers no tables."""
 
-    def index(self) -> Iterator[list[Row]]:
+    def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:  # noqa: ARG002
         raise NoIndex
 
 

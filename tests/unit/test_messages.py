@@ -224,7 +224,7 @@ def literals(path: str) -> Iterator[str]:
         "cluster/connect.py",
         "cluster/live.py",
         "cluster/transport.py",
-        "engine/shard.py",
+        "core/shard.py",
         "manifests/selector.py",
     ],
 )

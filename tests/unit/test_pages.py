@@ -34,7 +34,7 @@ def limits(file: Path, *answers: Answer, most: int = 500) -> list[int]:
     """Of the requests for a list that comes in these answers."""
     server = FakeServer(*answers)
     with transport_to(server, file) as transport:
-        for _ in pages(transport, "/list", None, most):
+        for _ in pages(transport, "/list", {}, most):
             pass
     return [int(asked.query["limit"]) for asked in server.asked]
 
@@ -84,5 +84,5 @@ def test_an_empty_page_says_nothing_of_the_next(file: Path) -> None:
 def test_a_page_may_be_kept(file: Path) -> None:
     server = FakeServer(page("a", "b", token="t"), page("c"))
     with transport_to(server, file) as transport:
-        kept = list(pages(transport, "/list", None, 500))
+        kept = list(pages(transport, "/list", {}, 500))
     assert [[each["metadata"]["name"] for each in one] for one in kept] == [["a", "b"], ["c"]]

@@ -13,10 +13,10 @@ from cnat.cluster.protocol import NotInstalled, Rejected, Unreachable
 from cnat.core import api
 from cnat.core.at import At
 from cnat.core.fields import Manifest
+from cnat.core.shard import EVERY_AT, Shard
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.settings import Settings
-from cnat.engine.shard import Shard
 from cnat.engine.tasks import RECENT_SECONDS
 from tests.support.factories import INSTANT, SUCCEEDED, at, pod_of
 from tests.support.fake_cluster import FakeCluster, Objects
@@ -35,9 +35,9 @@ class Lists(FakeCluster):
         self.calls.append(("list", "pods"))
         yield from super().pods()
 
-    def ats(self) -> Iterator[list[Manifest]]:
+    def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:
         self.calls.append(("list", "ats"))
-        for (raws,) in (super().ats(),):
+        for (raws,) in (super().ats(shard),):
             for number, raw in enumerate(raws):
                 if number == self.pages:
                     raise Rejected(410, "Expired", "too old")
@@ -50,14 +50,14 @@ def passed(
     cluster: FakeCluster,
     *,
     whole: bool = True,
-    shard: Shard | None = None,
+    shard: Shard = EVERY_AT,
     told: list[Change | Failure] | None = None,
 ) -> Results:
     report = (lambda _: None) if told is None else told.append
     return reconcile(
         cluster,
         Deadline(1e6),
-        Settings(concurrency=1, every_at=whole, shard=shard or Shard()),
+        Settings(concurrency=1, every_at=whole, shard=shard),
         report,
     )
 
@@ -179,7 +179,7 @@ def test_a_list_of_ats_that_breaks_off_at_once_ends_the_pass() -> None:
 
 def test_where_the_crd_is_gone_its_pods_are_let_go_and_the_pass_has_failed() -> None:
     class WithoutCRD(FakeCluster):
-        def ats(self) -> Iterator[list[Manifest]]:
+        def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:  # noqa: ARG002
             raise NotInstalled("no CRD")
 
     cluster = WithoutCRD(Objects([POD], now=LATER))
