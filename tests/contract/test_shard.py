@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,13 @@ from hypothesis import strategies as st
 from cnat.cluster.deadline import Deadline
 from cnat.core.at import At
 from cnat.core.schedule import rfc3339
-from cnat.core.shard import Shard, parse
+from cnat.core.shard import Shard, fnv1a, parse
 from cnat.engine.reconcile import reconcile
 from cnat.engine.settings import Settings
 from tests.support import factories
+from tests.support.controlplane.server import ControlPlane, running
 from tests.support.factories import ENDED, FAILED, SUCCEEDED, MadePod, pod_of
-from tests.support.fake_cluster import FakeCluster, Objects
+from tests.support.fake_cluster import CRD, FakeCluster, Objects
 from tests.support.sandbox import EmbeddedSandbox, RealSandbox, at, run_pass
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +47,38 @@ def test_shares_are_about_equal() -> None:
 
 def test_a_pass_of_its_own_has_it_all() -> None:
     assert "any" in Shard()
+    assert Shard().selector is None
+
+
+@pytest.mark.parametrize(
+    ("text", "hashed"),
+    [
+        ("", 0xCBF29CE484222325),
+        ("a", 0xAF63DC4C8601EC8C),
+        ("ab", 0x089C4407B545986A),
+        ("abc", 0xE71FA2190541574B),
+        ("foobar", 0x85944171F73967E8),
+    ],
+)
+def test_a_uid_is_hashed_as_published(text: str, hashed: int) -> None:
+    assert fnv1a(text) == hashed
+
+
+def test_a_share_is_asked_for_in_the_api_servers_words() -> None:
+    words = "shardRange(object.metadata.uid, '{}', '{}')"
+    assert [Shard(index, 3).selector for index in range(3)] == [
+        words.format("0x0000000000000000", "0x5555555555555555"),
+        words.format("0x5555555555555555", "0xaaaaaaaaaaaaaaaa"),
+        words.format("0xaaaaaaaaaaaaaaaa", "0x10000000000000000"),
+    ]
+
+
+@given(st.integers(2, 500))
+def test_where_one_share_ends_the_next_begins(count: int) -> None:
+    selectors = [Shard(index, count).selector or "" for index in range(count)]
+    firsts, ends = zip(*(re.findall("'(.*?)'", each) for each in selectors), strict=True)
+    assert firsts == ("0x0000000000000000", *ends[:-1])
+    assert ends[-1] == "0x10000000000000000"
 
 
 @pytest.mark.parametrize(
@@ -149,14 +184,55 @@ def test_in_any_order_shares_together_come_to_what_one_pass_comes_to(
     assert shared.objects.all == whole.objects.all
 
 
-def test_the_pods_of_an_indexed_job_share_the_work(real_sandbox: RealSandbox) -> None:
+@pytest.fixture(scope="module")
+def selecting(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """A control plane whose API server selects shares itself."""
+    if control_plane.minor < 36:
+        pytest.skip("Kubernetes before 1.36 has no feature gate ShardedListAndWatch")
+    gate = ["--feature-gates=ShardedListAndWatch=true"]
+    with running(control_plane.assets, manifests=[CRD], apiserver_args=gate) as selecting:
+        yield selecting
+
+
+@pytest.fixture
+def selecting_sandbox(selecting: ControlPlane) -> Iterator[RealSandbox]:
+    with RealSandbox.opened(selecting) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(params=["real", "selecting"])
+def either_sandbox(request: pytest.FixtureRequest) -> RealSandbox:
+    """Whoever selects: the pass itself, or the API server before it."""
+    chosen: RealSandbox = request.getfixturevalue(f"{request.param}_sandbox")
+    return chosen
+
+
+def test_an_api_server_that_selects_sends_a_share_its_own_ats_only(
+    selecting_sandbox: RealSandbox,
+) -> None:
+    for number in range(30):
+        selecting_sandbox.apply(at(f"at-{number}"))
+    cluster = selecting_sandbox.cluster(selecting_sandbox.admin, Deadline(60.0))
+    every = {At(each).uid for page in cluster.ats() for each in page}
+    whole: list[str] = []
+    rows: list[str] = []
+    for shard in [Shard(index, 3) for index in range(3)]:
+        mine = {uid for uid in every if uid in shard}
+        whole += (sent := [At(each).uid for page in cluster.ats(shard) for each in page])
+        assert set(sent) == mine
+        rows += (sent := [row.uid for page in cluster.index(shard) for row in page])
+        assert set(sent) == mine
+    assert sorted(whole) == sorted(rows) == sorted(every)
+
+
+def test_the_pods_of_an_indexed_job_share_the_work(either_sandbox: RealSandbox) -> None:
     names = [f"at-{number}" for number in range(9)]
     for name in names:
-        real_sandbox.apply(at(name))
-    flags = ("--shard=auto/3", "--output=json", f"--namespace={real_sandbox.namespace}")
+        either_sandbox.apply(at(name))
+    flags = ("--shard=auto/3", "--output=json", f"--namespace={either_sandbox.namespace}")
     processes = [
         subprocess.Popen(
-            [sys.executable, "reconcile.py", f"--kubeconfig={real_sandbox.kubeconfig}", *flags],
+            [sys.executable, "reconcile.py", f"--kubeconfig={either_sandbox.kubeconfig}", *flags],
             cwd=ROOT,
             env={**os.environ, "JOB_COMPLETION_INDEX": str(index)},
             stdout=subprocess.PIPE,
@@ -170,4 +246,4 @@ def test_the_pods_of_an_indexed_job_share_the_work(real_sandbox: RealSandbox) ->
     ]
     assert sorted(started) == names
     assert sum(summary["ats"] for summary in summaries) == len(names)
-    assert real_sandbox.reconcile().changes == []
+    assert either_sandbox.reconcile().changes == []

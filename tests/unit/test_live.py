@@ -21,6 +21,7 @@ from cnat.cluster.protocol import NotInstalled, OutOfTime, Rejected, Unanswered,
 from cnat.core import api
 from cnat.core.at import At
 from cnat.core.observed_pod import Pod
+from cnat.core.shard import Shard
 from tests.support.factories import INSTANT, at, pod_of
 from tests.support.fake_server import Answer, Asked, FakeServer, kubeconfig, page, status
 from tests.support.sandbox import RealSandbox
@@ -95,6 +96,21 @@ def test_a_namespace_and_a_selector_narrow_the_lists() -> None:
     assert pods.query["labelSelector"] == api.UNRECORDED_POD_SELECTOR
     assert ats.path == f"/apis/{api.GROUP}/{api.VERSION}/namespaces/shop/ats"
     assert ats.query["labelSelector"] == "a=b,c in (d)"
+
+
+@pytest.mark.parametrize("call", ["ats", "index"])
+def test_a_share_is_asked_for_on_each_page(call: str) -> None:
+    pages = [
+        Answer({"kind": "Table", "metadata": {"continue": token}, "items": [], "rows": []})
+        for token in ("next", "")
+    ]
+    fake_server = FakeServer(*pages)
+    with live_on(fake_server, selector="a=b") as cluster:
+        list(getattr(cluster, call)(Shard(1, 2)))
+    assert [asked.query.get("continue") for asked in fake_server.asked] == [None, "next"]
+    for asked in fake_server.asked:
+        assert asked.query["labelSelector"] == "a=b"
+        assert asked.query["shardSelector"] == Shard(1, 2).selector
 
 
 def test_an_expired_list_goes_on_with_the_token_that_the_server_gives() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from cnat.cluster.protocol import NotInstalled, Rejected, Unreachable
 from cnat.core import api
 from cnat.core.at import At
 from cnat.core.fields import Manifest
+from cnat.core.settled import Row
 from cnat.core.shard import EVERY_AT, Shard
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Change, Failure, Results
@@ -146,6 +148,35 @@ def test_what_another_shard_answers_for_is_left_alone() -> None:
         "release pod",
         "set status",
     ]
+
+
+@pytest.mark.parametrize("selects", [False, True])
+def test_one_by_one_are_read_as_many_as_a_tenth_of_what_a_full_list_would_bring(
+    *, selects: bool
+) -> None:
+    class Indexed(Lists):
+        """Its server sends all Ats, or selects those of the share."""
+
+        def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:
+            for (ats,) in (self.objects.ats(),):
+                rows = map(Row.of, ats)
+                yield [row for row in rows if not selects or row.uid in shard]
+
+    half = Shard(0, 2)
+    uids = (str(uuid.UUID(int=number << 64)) for number in range(250))
+    ats = [at(f"at-{uid}", suspend=True, metadata={"uid": uid}) for uid in uids]
+    cluster = Indexed(Objects(ats))
+    passed(cluster)
+    ours = [each for each in map(At, next(cluster.objects.ats())) if each.uid in half]
+    for each in ours[:22]:
+        cluster.objects.put(At({**each.raw, "metadata": {**each.raw["metadata"], "generation": 2}}))
+    cluster.calls.clear()
+    assert len(ours) / 10 < 22 < len(ats) / 10
+    assert passed(cluster, shard=half).ats == len(ours)
+    verbs = [verb for verb, _ in cluster.calls]
+    assert verbs.count("get at") == (0 if selects else 22)
+    assert (("list", "ats") in cluster.calls) == selects
+    assert verbs.count("set status") == 22
 
 
 # Lists that break off
