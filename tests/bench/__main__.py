@@ -21,13 +21,14 @@ from tests.bench import scenarios, table
 from tests.bench.operator import beside_operator
 from tests.bench.outcome import recorded
 from tests.bench.runs import ROOT, Stage
+from tests.bench.sharded import sharded
 from tests.support.controlplane import assets
 from tests.support.controlplane.errors import AssetsError
 from tests.support.controlplane.server import running
 
 _CRD = ROOT / "kustomize/crd/ats.cnat.programming-kubernetes.info.yaml"
 _RESULTS = ROOT / "bench-results.json"
-_PARTS = ("converged", "operator", "punctual", "burst", "fair")
+_PARTS = ("converged", "shard", "operator", "punctual", "burst", "fair")
 
 
 def main() -> int:
@@ -46,6 +47,8 @@ def main() -> int:
             rows += more
             rows += scenarios.under_way(stage, (100, 1_000, 2_000), 3, _tell)
             facts["atRest"] = [asdict(cost) for cost in costs]
+    if "shard" in options.parts:
+        rows += sharded(_stage, options.ats, 5 if options.ats <= 10_000 else 3, _tell)
     if "operator" in options.parts:
         rows += beside_operator(_stage, min(10_000, options.ats), 1_000, 3, _tell)
     if "punctual" in options.parts:
@@ -94,11 +97,11 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _stage() -> Iterator[Stage]:
+def _stage(*apiserver_args: str) -> Iterator[Stage]:
     directory = assets.provided(announce=_tell)
     with (
         tempfile.TemporaryDirectory(prefix="cnat-bench-") as path,
-        running(directory, manifests=[_CRD]) as control_plane,
+        running(directory, manifests=[_CRD], apiserver_args=apiserver_args) as control_plane,
     ):
         yield Stage(control_plane, Path(path))
 
