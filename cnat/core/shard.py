@@ -10,6 +10,7 @@ INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 
 # 64-bit FNV-1a (RFC 9923), which is what an API server selects shares by.
 _HASHES = 1 << 64
+_BITS = _HASHES - 1
 _OFFSET_BASIS = 0xCBF29CE484222325
 _PRIME = 0x100000001B3
 
@@ -51,7 +52,7 @@ def fnv1a(text: str) -> int:
     """The 64-bit FNV-1a hash of the text in UTF-8."""
     value = _OFFSET_BASIS
     for byte in text.encode():
-        value = ((value ^ byte) * _PRIME) % _HASHES
+        value = (value ^ byte) * _PRIME & _BITS  # A remainder would take half as long again.
     return value
 
 
