@@ -25,6 +25,7 @@ import yaml
 
 from cnat import __version__
 from cnat.cli import main as command
+from cnat.core.shard import Shard
 from tests.support.controlplane.server import ControlPlane
 from tests.support.factories import DUE, SUCCEEDED
 from tests.support.fake_server import Answer, FakeServer, kubeconfig, page, status
@@ -787,6 +788,15 @@ def answered(run: Run, tmp_path: Path, *answers: Answer, flags: tuple[str, ...] 
     """A pass against prepared answers."""
     with FakeServer(*answers).served() as url:
         return run("--kubeconfig", kubeconfig(tmp_path / "k", url), *flags)
+
+
+def test_a_share_is_asked_for_by_each_list_of_ats(run: Run, tmp_path: Path) -> None:
+    fake_server = FakeServer(*[page()] * 4)  # A pass lists Pods, rows (there are none) and Ats.
+    with fake_server.served() as url:
+        flags = ("--kubeconfig", kubeconfig(tmp_path / "k", url), "--shard=1/2")
+        assert run(*flags).code == run(*flags, "--list").code == 0
+    asked = [each.query.get("shardSelector") for each in fake_server.asked]
+    assert asked == [None, *[Shard(1, 2).selector] * (len(asked) - 1)]
 
 
 def test_a_server_that_is_no_api_server_is_told(run: Run, tmp_path: Path) -> None:
