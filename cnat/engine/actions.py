@@ -43,6 +43,10 @@ class QuotaConflict(Conflict):
     """
 
 
+class NotListed(ClusterError):
+    """An At is there, and yet wasn't among those of its share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What is told of a write that took effect: the Pod or phase concerned, and more about it.
@@ -117,6 +121,25 @@ def release_pod(
         cluster.release_pod(its_pod, listed=listed, unchanged=unchanged)
     except Rejected as error:
         raise _conflict(error) from error
+
+
+def confirm_orphan(cluster: Cluster, its_pod: Pod) -> None:
+    """Make sure that an At is gone which the API server didn't count to our share.
+
+    If it selects shares by another hash than we do, it leaves Ats to no pass at all.
+
+    Raises:
+        NotListed: it is there.
+        ClusterError: the request failed.
+    """
+    try:
+        read(cluster, its_pod.namespace, its_pod.at_name, its_pod.at_uid or its_pod.orphan_of)
+    except Conflict:
+        return
+    raise NotListed(
+        "the API server leaves this At out of its share; pass without --shard, or turn its "
+        "feature gate ShardedListAndWatch off"
+    )
 
 
 def read_again(cluster: Cluster, seen: Seen, recent_seconds: float) -> Seen:

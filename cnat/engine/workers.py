@@ -17,6 +17,7 @@ from cnat.core.at import At
 from cnat.core.fields import Malformed, Manifest
 from cnat.core.observed_pod import Pod
 from cnat.core.plan import Seen
+from cnat.core.shard import EVERY_AT
 from cnat.engine import actions, order
 from cnat.engine.actions import Conflict, QuotaConflict
 from cnat.engine.order import Rank
@@ -288,6 +289,8 @@ class Workers:
         began = boot_clock.now()
         step = actions.NAMES[plan.ReleasePod]
         try:
+            if self._settings.shard != EVERY_AT:
+                actions.confirm_orphan(self._cluster, pod)
             actions.release_pod(self._cluster, pod)
         except Conflict:
             self._recorder.conflicted()

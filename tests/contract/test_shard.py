@@ -180,7 +180,7 @@ def test_in_any_order_shares_together_come_to_what_one_pass_comes_to(
     for index in random.sample(range(count), count):
         reconcile(shared, Deadline(1e6), Settings(concurrency=1, shard=Shard(index, count)))
     run_pass(whole)
-    assert sorted(shared.calls) == sorted(whole.calls)
+    assert sorted(shared.writes) == sorted(whole.writes)
     assert shared.objects.all == whole.objects.all
 
 

@@ -150,6 +150,21 @@ def test_what_another_shard_answers_for_is_left_alone() -> None:
     ]
 
 
+def test_a_pod_whose_at_only_the_api_servers_share_lacks_is_no_orphan() -> None:
+    class Otherwise(FakeCluster):
+        """Its server selects by another hash."""
+
+        def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Manifest]]:
+            yield [] if shard != EVERY_AT else next(super().ats())
+
+    cluster = Otherwise(Objects([OWNER, POD], now=LATER))
+    (share,) = (each for each in (Shard(0, 2), Shard(1, 2)) if OWNER.uid in each)
+    (failure,) = passed(cluster, shard=share).failures
+    assert (failure.at, failure.reason) == (OWNER.name, "NotListed")
+    assert "without --shard" in failure.message
+    assert cluster.writes == []
+
+
 @pytest.mark.parametrize("selects", [False, True])
 def test_one_by_one_are_read_as_many_as_a_tenth_of_what_a_full_list_would_bring(
     *, selects: bool
