@@ -6,6 +6,7 @@ A Table has the columns and not the objects where a list asks for `as=Table` and
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from cnat.core.fields import Manifest
@@ -13,21 +14,19 @@ from cnat.core.settled import Row
 
 ACCEPT = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
-# The columns by the fields of a Row; see schemas/at.yaml.
-_COLUMNS = {
-    "namespace": "Namespace",
-    "name": "Name",
-    "uid": "UID",
-    "generation": "Generation",
-    "observed_generation": "Observed",
-    "phase": "Phase",
-    "reason": "Reason",
-    "schedule": "Schedule",
-    "time_zone": "Time Zone",
-    "due": "Due",
+# The columns, in the order of the fields of a Row, and what they hold; see schemas/at.yaml.
+_COLUMNS: dict[str, type] = {
+    "Namespace": str,
+    "Name": str,
+    "UID": str,
+    "Generation": int,
+    "Observed": int,
+    "Phase": str,
+    "Reason": str,
+    "Schedule": str,
+    "Time Zone": str,
+    "Due": str,
 }
-_NUMBERS = frozenset({"generation", "observed_generation"})
-_IDENTITY = frozenset({"namespace", "name", "uid"})
 
 
 class NotATable(ValueError):
@@ -44,21 +43,22 @@ def rows(document: Manifest) -> list[Row]:
     """
     if document.get("kind") != "Table":
         raise NotATable(f"a list came as {document.get('kind')}, not as a Table")
+    entries = document.get("rows") or []
+    if not entries:
+        return []
     definitions = document.get("columnDefinitions") or []
     places = {each.get("name"): place for place, each in enumerate(definitions)}
-    missing = [column for column in _COLUMNS.values() if column not in places]
-    if missing and document.get("rows"):
+    if missing := [column for column in _COLUMNS if column not in places]:
         raise NotATable(f"the CRD has no column {', '.join(missing)}")
-    at = {field: places.get(column, -1) for field, column in _COLUMNS.items()}
-    return [_row(each.get("cells") or [], at) for each in document.get("rows") or []]
+    ours = itemgetter(*(places[column] for column in _COLUMNS))
+    return [_row(ours(each["cells"])) for each in entries]
 
 
-def _row(cells: list[Any], at: dict[str, int]) -> Row:
-    fields = {field: _cell(field, cells[place]) for field, place in at.items()}
-    if not all(fields[field] for field in _IDENTITY):
+def _row(cells: tuple[Any, ...]) -> Row:
+    kinds = _COLUMNS.values()
+    row = Row._make(
+        [cell if type(cell) is kind else None for cell, kind in zip(cells, kinds, strict=True)]
+    )
+    if not (row.namespace and row.name and row.uid):
         raise NotATable(f"a row does not tell which At it is: {cells}")
-    return Row(**fields)
-
-
-def _cell(field: str, value: Any) -> Any:
-    return value if type(value) is (int if field in _NUMBERS else str) else None
+    return row

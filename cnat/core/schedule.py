@@ -44,11 +44,11 @@ def instant(schedule: str, time_zone: str | None = None) -> datetime:
         raise ScheduleError(
             f"{schedule!r} is not an RFC 3339 time; write it like 2027-03-01T02:00:00Z"
         )
+    offset = shape["offset"]
     try:
-        moment = datetime.fromisoformat(shape["whole"])
+        moment = datetime.fromisoformat(shape["whole"] + (offset or ""))
     except ValueError as error:
         raise ScheduleError(f"{schedule!r} does not exist: {error}") from None
-    offset = shape["offset"]
     if offset is not None and time_zone is not None:
         raise ScheduleError(
             f"{schedule!r} has the offset {offset}, so drop it or timeZone {time_zone!r}"
@@ -60,10 +60,6 @@ def instant(schedule: str, time_zone: str | None = None) -> datetime:
     try:
         if time_zone is not None:
             moment = _in_zone(moment, time_zone)
-        elif offset != "Z":
-            moment = datetime.fromisoformat(shape["whole"] + str(offset))
-        else:
-            moment = moment.replace(tzinfo=UTC)
         return moment.astimezone(UTC) + _fraction(shape["fraction"])
     except OverflowError:
         raise ScheduleError(f"{schedule!r} lies outside the years 1 to 9999 in UTC") from None

@@ -6,16 +6,15 @@ whole each minute would read them for nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from cnat.core import schedule
 from cnat.core.api import FINISHED_PHASES
 from cnat.core.fields import Manifest, moment
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """An At as the index shows it: each field as the API server has it, None for none.
 
     Attributes:

@@ -137,7 +137,7 @@ def beside_operator(
     with fresh() as stage:
         population.namespace(stage.admin, "rest")
         population.converged(stage.admin, "rest", range(ats))
-        passes = [stage.cnat() for _ in range(repetitions)]
+        passes = [stage.at_rest() for _ in range(repetitions)]
         operator = Operator(stage, "rest")
         with operator.running():
             operator.come_to_rest()

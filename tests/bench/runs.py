@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cnat.engine.reading import WHOLE_IN_MINUTE
 from tests.bench.audit import Audit, Request
 from tests.bench.client import Client
 from tests.bench.relay import Relay
@@ -132,9 +134,15 @@ class Stage:
         return self.run(sys.executable, "-m", "tests.bench.floor", *arguments)
 
     def cnat(self, *flags: str, kubeconfig: Path | None = None) -> Run:
-        """The command, as the CronJob runs it."""
-        credentials = f"--kubeconfig={kubeconfig or self.kubeconfig}"
-        return self.run(sys.executable, "reconcile.py", credentials, "--output=json", *flags)
+        """The command, as the CronJob runs it, with as much time as it may need."""
+        flags = f"--kubeconfig={kubeconfig or self.kubeconfig}", "--timeout=1200", *flags
+        return self.run(sys.executable, "reconcile.py", "--output=json", *flags)
+
+    def at_rest(self, *flags: str, kubeconfig: Path | None = None) -> Run:
+        """A pass, not in the minute of the hour in which it would read all Ats whole."""
+        while datetime.now(UTC).minute == WHOLE_IN_MINUTE:
+            time.sleep(1.0)
+        return self.cnat(*flags, kubeconfig=kubeconfig)
 
     def run(self, *command: str) -> Run:
         """Run a command to its end.

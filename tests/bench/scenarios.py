@@ -15,15 +15,12 @@ from statistics import median, quantiles
 
 from cnat.core import api, pod
 from cnat.core.at import At
-from cnat.engine.reading import WHOLE_IN_MINUTE
 from tests.bench import population
 from tests.bench.audit import counts
 from tests.bench.runs import ROOT, WIDTH, Run, Stage
 from tests.bench.table import Row, beside
 
 _MB = 1e6
-# Time for any of the runs, whatever else the machine does.
-_TIMEOUT = "--timeout=1200"
 # Ats in one control plane, after which the next turn gets another: with 150,000, their Pods and
 # Events the API server was seen at 10.7 GB, and the turns of a whole benchmark are twice that.
 _FULL = 20_000
@@ -49,9 +46,11 @@ def converged(
 ) -> tuple[list[Row], list[Rest]]:
     """A pass with nothing to do, over more and more Ats. Bars count from the first 10,000 on.
 
-    Beside it two bare loops take turns: one lists all objects, one the index.
+    Beside it two bare loops take turns, one lists all objects, one the index; and a pass over a
+    namespace without Ats.
     """
     population.namespace(stage.admin, "rest")
+    population.namespace(stage.admin, "empty")
     rows: list[Row] = []
     costs: list[Rest] = []
     starts: list[float] = []
@@ -59,11 +58,12 @@ def converged(
     for before, size in zip([0, *sizes], sizes, strict=False):
         say(f"{size} converged Ats: loading")
         population.converged(stage.admin, "rest", range(before, size))
-        _assert_converged(_pass(stage), size)
+        _assert_converged(stage.at_rest(), size)
         say(f"{size} converged Ats: {repetitions} passes, and the floors beside them")
-        each = stage.floor, partial(stage.floor, ats="index"), partial(_pass, stage)
+        floors = stage.floor, partial(stage.floor, ats="index")
+        each = *floors, stage.at_rest, partial(stage.at_rest, "--namespace=empty")
         turns = [_turn(stage, number, *each) for number in range(repetitions)]
-        wholes, indexes, ours = zip(*turns, strict=True)
+        wholes, indexes, ours, empty = zip(*turns, strict=True)
         starts += [run.to_first for run in ours]
         costs.append(_rest(stage, size, ours))
         if size < 10_000:
@@ -77,7 +77,7 @@ def converged(
         rows.append(Row("… its bytes, beside that", "MB", received, 0.1, whole, received / whole))
         servers = [run.server_cpu for run in wholes], [run.server_cpu for run in ours]
         rows.append(beside("… the API server's CPU, beside that", "s", None, *servers))
-        cpu = costs[-1].cpu - costs[0].cpu
+        cpu = median(run.cpu - least.cpu for run, least in zip(ours, empty, strict=True))
         rows.append(Row("… its CPU above a pass with no Ats", "s", cpu, 0.15 * size / 10_000))
         memory = median(run.memory for run in ours) / _MB
         if not lean:
@@ -100,8 +100,8 @@ def under_way(stage: Stage, runs: Sequence[int], repetitions: int, say: Say) -> 
         name = f"under-way-{count}"
         population.namespace(stage.admin, name)
         population.due(stage.admin, name, count - before)
-        _pass(stage)
-        turns = [_turn(stage, number, partial(_pass, stage)) for number in range(repetitions)]
+        stage.at_rest()
+        turns = [_turn(stage, number, stage.at_rest) for number in range(repetitions)]
         passes = [run for (run,) in turns]
         what = f"a pass while {count:,} runs are under way"
         rows.append(Row(what, "s", median(run.span for run in passes)))
@@ -148,7 +148,7 @@ def _burst(stage: Stage, count: int, number: int) -> tuple[Run, ...]:
         population.namespace(stage.admin, name)
         population.due(stage.admin, name, count)
     floor = partial(stage.floor, names[0], WIDTH)
-    cnat = partial(stage.cnat, f"--namespace={names[1]}", _TIMEOUT)
+    cnat = partial(stage.cnat, f"--namespace={names[1]}")
     return _turn(stage, number, floor, cnat)
 
 
@@ -197,7 +197,7 @@ def fair_share(stage: Stage, count: int, seconds: float, say: Say) -> list[Row]:
     with _neighbour(stage) as floor:
         stage.floor("fair-floor", WIDTH)
     with _neighbour(stage) as ours:
-        stage.cnat("--namespace=fair-cnat", _TIMEOUT)
+        stage.cnat("--namespace=fair-cnat")
     rows = []
     for what, position in (("median", 49), ("p99", 98)):
         quiet, least, most = (
@@ -219,13 +219,6 @@ def _turn(stage: Stage, number: int, *each: Callable[[], Run]) -> tuple[Run, ...
     return tuple(runs[run] for run in each)
 
 
-def _pass(stage: Stage) -> Run:
-    """A pass over all Ats, not in the minute of the hour in which it would read them whole."""
-    while datetime.now(UTC).minute == WHOLE_IN_MINUTE:
-        time.sleep(1.0)
-    return stage.cnat(_TIMEOUT)
-
-
 def _assert_converged(run: Run, size: int) -> None:
     summary = json.loads(run.output)
     if summary["ats"] != size or summary["rows"] or summary["failures"]:
@@ -234,7 +227,7 @@ def _assert_converged(run: Run, size: int) -> None:
 
 def _rest(stage: Stage, size: int, runs: Sequence[Run]) -> Rest:
     with stage.counted() as (kubeconfig, relay):
-        run = stage.cnat(_TIMEOUT, kubeconfig=kubeconfig)
+        run = stage.at_rest(kubeconfig=kubeconfig)
     cpu = median(each.cpu for each in runs)
     return Rest(size, cpu, relay.sent, relay.received, counts(run.requests))
 

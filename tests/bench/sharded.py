@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
-from pathlib import Path
 
-from cnat.engine.reading import WHOLE_IN_MINUTE
 from tests.bench import population
 from tests.bench.runs import Run, Stage
 from tests.bench.table import Row, beside
@@ -61,7 +57,7 @@ def _share_of(stage: Stage, shard: str, about: int) -> None:
     Raises:
         RuntimeError: it finds something, or others.
     """
-    run = _pass(stage, shard)
+    run = stage.at_rest(f"--shard={shard}")
     summary = json.loads(run.output)
     if summary["rows"] or summary["failures"] or abs(summary["ats"] - about) > about / 2:
         raise RuntimeError(f"not about {about} converged Ats: {run.output[:500]}")
@@ -73,19 +69,12 @@ def _turns(stage: Stage, repetitions: int) -> tuple[list[Run], list[Run]]:
     for number in range(repetitions):
         for shard in (_ALL, _SHARE) if number % 2 else (_SHARE, _ALL):
             stage.settle()
-            runs[shard].append(_pass(stage, shard))
+            runs[shard].append(stage.at_rest(f"--shard={shard}"))
     return runs[_ALL], runs[_SHARE]
 
 
 def _received(stage: Stage, shard: str) -> float:
     """The megabytes of a pass."""
     with stage.counted() as (kubeconfig, relay):
-        _pass(stage, shard, kubeconfig)
+        stage.at_rest(f"--shard={shard}", kubeconfig=kubeconfig)
     return relay.received / _MB
-
-
-def _pass(stage: Stage, shard: str, kubeconfig: Path | None = None) -> Run:
-    """Not in the minute of the hour in which it would read all Ats whole."""
-    while datetime.now(UTC).minute == WHOLE_IN_MINUTE:
-        time.sleep(1.0)
-    return stage.cnat(f"--shard={shard}", "--timeout=1200", kubeconfig=kubeconfig)
