@@ -41,6 +41,7 @@ START = datetime(2023, 5, 21, 2, tzinfo=UTC)
 INSTANTS = (rfc3339(START), rfc3339(START - timedelta(hours=1)))
 # Longer than what was listed is believed, and than a back-off; twice that, than a name is held.
 TICK_SECONDS = 35
+BACKOFF = timedelta(seconds=10)  # the first, as a Job's
 _ENOUGH_PASSES = 12
 _ENOUGH_REQUESTS = 40  # of one pass, about one At
 
@@ -288,13 +289,17 @@ def _take_note(world: World, uid: str, instant: str, name: str) -> None:
     spec = world["at"]["spec"]
     policy, limit = spec.get("retryPolicy", "Never"), spec.get("backoffLimit", 0)
     earlier = world["made"].setdefault(f"{uid}/{instant}", [])
-    recorded = {each.pod_name for each in At(world["at"]).status.attempts}
+    now = START + timedelta(seconds=world["now"])
+    attempts = At(world["at"]).status.attempts
+    recorded = {each.pod_name for each in attempts}
     if name in earlier:
         world["wrong"].append(f"Pod {name} was made twice")
     if len(earlier) > limit:
         world["wrong"].append(f"Pod {name} is one more than the limit of {limit}")
     if uid == world["at"]["metadata"]["uid"] and not recorded.issuperset(earlier):
         world["wrong"].append(f"Pod {name} was made before the end of the last was on record")
+    if any(each.completion and now - each.completion < BACKOFF for each in attempts):
+        world["wrong"].append(f"Pod {name} was made before its back-off was over")
     if policy == "NotStarted" and not world["ended"].keys().isdisjoint(earlier):
         world["wrong"].append(f"Pod {name} was made though an earlier one had started")
     earlier.append(name)
