@@ -95,6 +95,7 @@ class LiveCluster:
             {**self._selectors(shard), "includeObject": "None"},
             self._page_size,
             table.ACCEPT,
+            first=self._page_size,  # a row has some 200 bytes, whatever its At weighs
         )
         try:
             with self._if_installed():

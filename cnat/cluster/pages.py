@@ -48,6 +48,7 @@ def documents(
     query: Mapping[str, str | None],
     most: int,
     accept: str = JSON,
+    first: int = _FIRST,
 ) -> Iterator[Manifest]:
     """The pages of a list as they are answered: Lists with `items`, or Tables with `rows`.
 
@@ -58,12 +59,13 @@ def documents(
     Args:
         query: what is asked for on each page; None and what is empty is left out.
         accept: the media type of the pages.
+        first: how many the first page may have: more than the default where all are small.
 
     Raises:
         ClusterError: a page can't be had, or what answers is no list.
     """
     asked = {name: value for name, value in query.items() if value}
-    limit = min(_FIRST, most)
+    limit = min(first, most)
     while True:
         target = f"{path}?{urlencode({**asked, 'limit': limit})}"
         try:

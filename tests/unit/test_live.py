@@ -98,6 +98,15 @@ def test_a_namespace_and_a_selector_narrow_the_lists() -> None:
     assert ats.query["labelSelector"] == "a=b,c in (d)"
 
 
+@pytest.mark.parametrize(("call", "limit"), [("ats", "20"), ("index", "500")])
+def test_only_where_all_are_small_is_the_first_page_a_large_one(call: str, limit: str) -> None:
+    fake_server = FakeServer(Answer({"kind": "Table", "metadata": {}, "items": [], "rows": []}))
+    with live_on(fake_server) as cluster:
+        list(getattr(cluster, call)())
+    (asked,) = fake_server.asked
+    assert asked.query["limit"] == limit
+
+
 @pytest.mark.parametrize("call", ["ats", "index"])
 def test_a_share_is_asked_for_on_each_page(call: str) -> None:
     pages = [
