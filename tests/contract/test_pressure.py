@@ -241,7 +241,7 @@ def test_a_page_that_does_not_come_holds_up_only_what_is_on_it(
 
     weather.trouble = second_page
     with weather.served() as kubeconfig:
-        results = reconciled(real_sandbox, kubeconfig, Deadline(4.0))
+        results = reconciled(real_sandbox, kubeconfig, Deadline(8.0))
         assert started(results) == names[:PAGE_SIZE]
         (failure,) = results.failures
         assert (failure.action, failure.reason) == ("list", "OutOfTime")
