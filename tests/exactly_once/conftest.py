@@ -49,14 +49,10 @@ def cluster(
     control_plane: ControlPlane,
     processes: runner.Runner,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Cluster]:
+) -> Cluster:
     """The real control plane behind the fault proxy, and a watch of all Pods."""
     directory: Path = tmp_path_factory.mktemp("kubeconfigs")
-    pod_watch = PodWatch(control_plane)
-    try:
-        yield Cluster(processes, FaultProxy(control_plane, directory), pod_watch)
-    finally:
-        pod_watch.close()
+    return Cluster(processes, FaultProxy(control_plane, directory), PodWatch(control_plane))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ _SECONDS_AT_MOST = 30.0
 
 
 class PodWatch:
-    """A watch on all Pods of a cluster, from the moment it is made. Thread-safe."""
+    """A watch on all Pods of a cluster, from when it is made to the cluster's end. Thread-safe."""
 
     def __init__(self, control_plane: ControlPlane) -> None:
         self._control_plane = control_plane
@@ -54,9 +54,6 @@ class PodWatch:
         with self._came:
             for key in [key for key in self._seen if key[0] == namespace]:
                 del self._seen[key]
-
-    def close(self) -> None:
-        self._stream.shutdown()
 
     def _request(
         self, method: str, path: str, json: object = None, *, preload_content: bool = True
