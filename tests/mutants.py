@@ -139,8 +139,8 @@ MUTANTS = [
         "I2 exactly once",
         "a second reading that took long is not looked at",
         "engine/workers",
-        "            while isinstance(action, plan.CreatePod) and not turn.is_recent:",
-        "            if isinstance(action, plan.CreatePod) and not turn.is_recent:",
+        "            while isinstance(action, CreatePod) and not turn.is_recent:",
+        "            if isinstance(action, CreatePod) and not turn.is_recent:",
         "tests/unit/test_workers.py::test_an_at_whose_second_reading_takes_long_is_read_once_more",
     ),
     Mutant(

@@ -11,8 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cnat.core import attempts, pod, retry, status
+from cnat.core.action import (
+    Action,
+    CreatePod,
+    DeletePod,
+    FindPod,
+    Preflight,
+    ReleasePod,
+    UpdateStatus,
+)
 from cnat.core.at import At
-from cnat.core.fields import Malformed, Manifest
+from cnat.core.fields import Malformed
 from cnat.core.observed_pod import Pod
 from cnat.core.record import Status
 from cnat.core.schedule import ScheduleError
@@ -55,66 +64,6 @@ class Seen:
     absent: frozenset[str] = frozenset()
     asks_server: bool = True
     default_starting_deadline: timedelta | None = None
-
-
-@dataclass(frozen=True)
-class CreatePod:
-    """Start the run of the At's instant, or another attempt at it."""
-
-    at: At
-    manifest: Manifest
-
-
-@dataclass(frozen=True)
-class UpdateStatus:
-    """Write `status`, the whole of it, unless somebody wrote the At since it was read."""
-
-    at: At
-    status: Status
-
-
-@dataclass(frozen=True)
-class ReleasePod:
-    """Take our finalizer off: the outcome is recorded.
-
-    Attributes:
-        listed: there is more to do about it.
-        unchanged: its name must not become free yet, as it would if it has been deleted since.
-    """
-
-    at: At
-    pod: Pod
-    listed: bool
-    unchanged: bool = False
-
-
-@dataclass(frozen=True)
-class DeletePod:
-    """Delete a Pod: its time to live has passed; or (`unchanged`) its run may not start any more
-    and it has no node, which must still be so."""
-
-    at: At
-    pod: Pod
-    unchanged: bool = False
-
-
-@dataclass(frozen=True)
-class Preflight:
-    """Send the Pod as a dry run, to hear at once what would refuse it at its instant."""
-
-    at: At
-    manifest: Manifest
-
-
-@dataclass(frozen=True)
-class FindPod:
-    """Ask for a Pod by name: the status says it runs, but it wasn't in the list."""
-
-    at: At
-    name: str
-
-
-Action = CreatePod | UpdateStatus | ReleasePod | DeletePod | Preflight | FindPod
 
 
 def next_action(now: datetime, seen: Seen) -> Action | None:

@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cnat.cluster.protocol import Cluster, ClusterError, Rejected, Unanswered
-from cnat.core import api, attempts, events, plan, pod
+from cnat.core import api, attempts, events, pod
+from cnat.core.action import (
+    Action,
+    CreatePod,
+    DeletePod,
+    FindPod,
+    Preflight,
+    ReleasePod,
+    UpdateStatus,
+)
 from cnat.core.at import At
 from cnat.core.fields import Manifest
 from cnat.core.observed_pod import Pod
@@ -21,13 +30,13 @@ _ABOUT_THE_POD = frozenset({400, 403, 404, 409, 413, 422, 500})
 # core/v1 NamespaceTerminatingCause, by which a refused create tells that its namespace is deleted.
 _NAMESPACE_TERMINATING = "NamespaceTerminating"
 
-NAMES: dict[type[plan.Action], str] = {
-    plan.CreatePod: "create pod",
-    plan.FindPod: "find pod",
-    plan.UpdateStatus: "set status",
-    plan.ReleasePod: "release pod",
-    plan.DeletePod: "delete pod",
-    plan.Preflight: "preflight",
+NAMES: dict[type[Action], str] = {
+    CreatePod: "create pod",
+    FindPod: "find pod",
+    UpdateStatus: "set status",
+    ReleasePod: "release pod",
+    DeletePod: "delete pod",
+    Preflight: "preflight",
 }
 
 
@@ -75,7 +84,7 @@ class Done:
     event: Manifest | None = None
 
 
-def perform(cluster: Cluster, action: plan.Action, seen: Seen) -> Done:
+def perform(cluster: Cluster, action: Action, seen: Seen) -> Done:
     """Carry out what was planned from `seen`.
 
     Raises:
@@ -83,19 +92,19 @@ def perform(cluster: Cluster, action: plan.Action, seen: Seen) -> Done:
         ClusterError: the request failed, and not for what the At asks for.
     """
     match action:
-        case plan.CreatePod():
+        case CreatePod():
             return _create_pod(cluster, action, seen)
-        case plan.FindPod():
+        case FindPod():
             return _find_pod(cluster, action, seen)
-        case plan.UpdateStatus():
+        case UpdateStatus():
             return _update_status(cluster, action, seen)
-        case plan.ReleasePod():
+        case ReleasePod():
             release_pod(cluster, action.pod, listed=action.listed, unchanged=action.unchanged)
             its_pod = replace(action.pod, has_finalizer=False, recorded=not action.listed)
             return Done(_with(seen, its_pod), released(its_pod))
-        case plan.DeletePod():
+        case DeletePod():
             return _delete_pod(cluster, action, seen)
-        case plan.Preflight():
+        case Preflight():
             return _preflight(cluster, action, seen)
 
 
@@ -187,7 +196,7 @@ def read(cluster: Cluster, namespace: str, name: str, uid: str) -> At:
     return fresh
 
 
-def _create_pod(cluster: Cluster, action: plan.CreatePod, seen: Seen) -> Done:
+def _create_pod(cluster: Cluster, action: CreatePod, seen: Seen) -> Done:
     """Start a run. A Pod of that name that is already there is the run's own, or in the way."""
     metadata = action.manifest["metadata"]
     try:
@@ -201,7 +210,7 @@ def _create_pod(cluster: Cluster, action: plan.CreatePod, seen: Seen) -> Done:
     return Done(_with(seen, created), Written(created.name, detail, at.instant, so_far))
 
 
-def _preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:
+def _preflight(cluster: Cluster, action: Preflight, seen: Seen) -> Done:
     """Hear what would refuse the Pod, or change of it what must stay."""
     try:
         admitted = cluster.create_pod(action.manifest, dry_run=True)
@@ -218,7 +227,7 @@ def _preflight(cluster: Cluster, action: plan.Preflight, seen: Seen) -> Done:
     return Done(replace(seen, checked=True, refusal=Refusal("PodMutated", message)))
 
 
-def _find_pod(cluster: Cluster, action: plan.FindPod, seen: Seen) -> Done:
+def _find_pod(cluster: Cluster, action: FindPod, seen: Seen) -> Done:
     """Look for the Pod that the status speaks of."""
     found = _get_pod(cluster, seen.at.namespace, action.name)
     if found is None or found.at_uid != seen.at.uid:
@@ -226,7 +235,7 @@ def _find_pod(cluster: Cluster, action: plan.FindPod, seen: Seen) -> Done:
     return Done(_with(seen, found))
 
 
-def _update_status(cluster: Cluster, action: plan.UpdateStatus, seen: Seen) -> Done:
+def _update_status(cluster: Cluster, action: UpdateStatus, seen: Seen) -> Done:
     """Record, unless somebody newer has."""
     status = action.status
     try:
@@ -253,7 +262,7 @@ def _detail(run: Run | None) -> str:
     return run.reason
 
 
-def _delete_pod(cluster: Cluster, action: plan.DeletePod, seen: Seen) -> Done:
+def _delete_pod(cluster: Cluster, action: DeletePod, seen: Seen) -> Done:
     """Delete a Pod. With our finalizer it stays until that is taken off."""
     try:
         cluster.delete_pod(action.pod, unchanged=action.unchanged)

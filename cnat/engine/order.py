@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from enum import IntEnum
 
-from cnat.core import plan
+from cnat.core.action import (
+    Action,
+    CreatePod,
+    DeletePod,
+    FindPod,
+    Preflight,
+    ReleasePod,
+    UpdateStatus,
+)
 from cnat.core.api import FINISHED_PHASES
 from cnat.core.fields import moment
 from cnat.core.observed_pod import Pod
@@ -24,17 +32,17 @@ class Rank(IntEnum):
     TELL = 4
 
 
-_RANKS: dict[type[plan.Action], Rank] = {
-    plan.CreatePod: Rank.START,
-    plan.FindPod: Rank.RECORD,
-    plan.UpdateStatus: Rank.RECORD,
-    plan.ReleasePod: Rank.CLEAN_UP,
-    plan.DeletePod: Rank.CLEAN_UP,
-    plan.Preflight: Rank.CHECK,
+_RANKS: dict[type[Action], Rank] = {
+    CreatePod: Rank.START,
+    FindPod: Rank.RECORD,
+    UpdateStatus: Rank.RECORD,
+    ReleasePod: Rank.CLEAN_UP,
+    DeletePod: Rank.CLEAN_UP,
+    Preflight: Rank.CHECK,
 }
 
 
-def of_action(action: plan.Action, seen: Seen) -> Order:
+def of_action(action: Action, seen: Seen) -> Order:
     """When the turn of an At comes for which this is to be done.
 
     Ten thousand that can't start hold up neither the one that can nor its record: what was refused
@@ -44,11 +52,11 @@ def of_action(action: plan.Action, seen: Seen) -> Order:
     rank = _RANKS[type(action)]
     refused = seen.at.status.cannot_start
     match action:
-        case plan.CreatePod():
+        case CreatePod():
             return Order(Rank.CHECK if refused else rank, refused, seen.at.instant.timestamp())
-        case plan.UpdateStatus() if seen.refusal:
+        case UpdateStatus() if seen.refusal:
             return Order(Rank.START)
-        case plan.Preflight():
+        case Preflight():
             return Order(rank, refused)
     return Order(rank)
 

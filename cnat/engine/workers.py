@@ -13,6 +13,7 @@ from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import Cluster, ClusterError, OutOfTime
 from cnat.core import plan
+from cnat.core.action import Action, CreatePod, ReleasePod
 from cnat.core.at import At
 from cnat.core.fields import Malformed, Manifest
 from cnat.core.observed_pod import Pod
@@ -175,7 +176,7 @@ class Workers:
             if not turn.has_at:
                 turn = self._read_at(turn)
             action = self._plan(turn)
-            while isinstance(action, plan.CreatePod) and not turn.is_recent:
+            while isinstance(action, CreatePod) and not turn.is_recent:
                 turn = self._read_again(turn)
                 action = self._plan(turn)
             if action is None:
@@ -193,7 +194,7 @@ class Workers:
         else:
             self._follow(turn, action, done, began)
 
-    def _plan(self, turn: Turn) -> plan.Action | None:
+    def _plan(self, turn: Turn) -> Action | None:
         """What is to be done now; None also for what can't be, which is told, or has its time."""
         seen = turn.seen
         try:
@@ -248,7 +249,7 @@ class Workers:
         unwritten = fresh.at.resource_version == turn.seen.at.resource_version
         return replace(turn, seen=fresh, read_at=read_at if unwritten else _LONG_AGO)
 
-    def _follow(self, turn: Turn, action: plan.Action, done: actions.Done, began: float) -> None:
+    def _follow(self, turn: Turn, action: Action, done: actions.Done, began: float) -> None:
         """Tell what was done, and queue the At's next turn."""
         at = turn.seen.at
         if done.event is not None:
@@ -258,7 +259,7 @@ class Workers:
                 actions.NAMES[type(action)], at.namespace, at.name, done.written, began
             )
         after = replace(turn, seen=done.seen)
-        if isinstance(action, plan.CreatePod) and done.written:
+        if isinstance(action, CreatePod) and done.written:
             # Planned when its turn comes, since meanwhile another At may be due.
             self._put(Order(Rank.RECORD), after)
         else:
@@ -287,7 +288,7 @@ class Workers:
 
     def _release(self, pod: Pod) -> None:
         began = boot_clock.now()
-        step = actions.NAMES[plan.ReleasePod]
+        step = actions.NAMES[ReleasePod]
         try:
             if self._settings.shard != EVERY_AT:
                 actions.confirm_orphan(self._cluster, pod)

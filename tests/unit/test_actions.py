@@ -9,6 +9,7 @@ import pytest
 
 from cnat.cluster.protocol import ClusterError, Rejected
 from cnat.core import plan, pod, status
+from cnat.core.action import CreatePod, FindPod, Preflight, UpdateStatus
 from cnat.core.at import At
 from cnat.core.fields import Manifest
 from cnat.core.observed_pod import Pod
@@ -20,8 +21,8 @@ from tests.support.fake_cluster import FakeCluster, Objects
 
 OWNER = at()
 NAME = pod.name(OWNER, INSTANT)
-CREATE = plan.CreatePod(OWNER, pod.build(OWNER, INSTANT))
-CHECK = plan.Preflight(OWNER, pod.build(OWNER, INSTANT))
+CREATE = CreatePod(OWNER, pod.build(OWNER, INSTANT))
+CHECK = Preflight(OWNER, pod.build(OWNER, INSTANT))
 
 
 def answering(error: ClusterError, *verbs: str) -> FakeCluster:
@@ -73,7 +74,7 @@ def test_a_conflict_over_quota_is_not_about_the_pod() -> None:
 def test_a_pod_that_cannot_be_asked_for_is_not_absent() -> None:
     unknown = answering(Rejected(503, "ServiceUnavailable", "later"), "get pod")
     with pytest.raises(Rejected, match="later"):
-        actions.perform(unknown, plan.FindPod(OWNER, NAME), Seen(OWNER))
+        actions.perform(unknown, FindPod(OWNER, NAME), Seen(OWNER))
 
 
 def test_a_status_that_an_older_crd_cuts_is_an_error_and_not_written_again() -> None:
@@ -81,13 +82,13 @@ def test_a_status_that_an_older_crd_cuts_is_an_error_and_not_written_again() -> 
         def update_status(self, at: At, status: Manifest) -> Manifest:
             return super().update_status(at, {**status, "conditions": []})
 
-    armed = plan.UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
+    armed = UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
     with pytest.raises(ClusterError, match="apply kustomize/crd of this release"):
         actions.perform(Older(Objects([OWNER])), armed, Seen(OWNER))
 
 
 def test_a_refused_status_is_an_error_unless_somebody_else_was_faster() -> None:
-    armed = plan.UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
+    armed = UpdateStatus(OWNER, status.armed(OWNER, INSTANT, INSTANT))
     forbidden = answering(Rejected(403, "Forbidden", "you cannot patch ats"), "set status")
     with pytest.raises(Rejected, match="you cannot patch ats"):
         actions.perform(forbidden, armed, Seen(OWNER))

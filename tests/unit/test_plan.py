@@ -12,20 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnat.core import api, plan, pod, retry, status
-from cnat.core.at import At
-from cnat.core.fields import Malformed
-from cnat.core.observed_pod import Pod
-from cnat.core.plan import (
+from cnat.core.action import (
+    Action,
     CreatePod,
     DeletePod,
     FindPod,
     Preflight,
-    Refusal,
     ReleasePod,
-    Seen,
     UpdateStatus,
-    next_action,
 )
+from cnat.core.at import At
+from cnat.core.fields import Malformed
+from cnat.core.observed_pod import Pod
+from cnat.core.plan import Refusal, Seen, next_action
 from cnat.core.schedule import rfc3339
 from cnat.engine import actions
 from tests.support.factories import (
@@ -46,7 +45,7 @@ MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
 
 
-def step(cluster: FakeCluster, action: plan.Action, seen: Seen) -> Seen:
+def step(cluster: FakeCluster, action: Action, seen: Seen) -> Seen:
     """Do one action, and see what its answer teaches."""
     return actions.perform(cluster, action, seen).seen
 
@@ -55,7 +54,7 @@ def step(cluster: FakeCluster, action: plan.Action, seen: Seen) -> Seen:
 BOUND = 25
 
 
-def steps(cluster: FakeCluster, name: str = "cnrex") -> Iterator[tuple[plan.Action, Seen]]:
+def steps(cluster: FakeCluster, name: str = "cnrex") -> Iterator[tuple[Action, Seen]]:
     """One pass for one At: each action, before it is done, and what it was decided from."""
     (pods,) = cluster.pods()
     now = At(cluster.objects.at("default", name))
@@ -78,7 +77,7 @@ def course(
     return [_told(action) for action, _ in steps(cluster)]
 
 
-def _told(action: plan.Action) -> tuple[type[plan.Action], str]:
+def _told(action: Action) -> tuple[type[Action], str]:
     match action:
         case UpdateStatus():
             return UpdateStatus, action.status.phase
@@ -158,7 +157,7 @@ def test_the_starting_deadline_is_met_to_the_microsecond(
     assert course(owner, now=INSTANT + late) == wanted
 
 
-def first(owner: At, now: datetime, *pods: MadePod, default: int | None) -> plan.Action | None:
+def first(owner: At, now: datetime, *pods: MadePod, default: int | None) -> Action | None:
     """The first action where that many seconds are the default starting deadline."""
     deadline = None if default is None else default * SECOND
     return next_action(now, Seen(owner, pods, default_starting_deadline=deadline))

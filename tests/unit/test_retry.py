@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cnat.core import api, attempts, plan, pod, retry, status
+from cnat.core.action import CreatePod, DeletePod, FindPod, ReleasePod, UpdateStatus
 from cnat.core.at import At
-from cnat.core.plan import CreatePod, DeletePod, FindPod, ReleasePod, UpdateStatus
 from cnat.core.record import Condition, PastAttempt, Run, Status
 from cnat.core.retry import End
 from cnat.core.schedule import rfc3339

@@ -15,6 +15,7 @@ from cnat.cluster import boot_clock
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.protocol import ClusterError, OutOfTime, Rejected, Unreachable
 from cnat.core import plan, pod, status
+from cnat.core.action import Action
 from cnat.core.at import At
 from cnat.core.observed_pod import Pod
 from cnat.core.plan import Seen
@@ -425,7 +426,7 @@ def test_a_bug_that_one_at_wakes_is_its_failure_and_stops_no_other() -> None:
 def test_a_bug_that_one_at_wakes_while_it_is_planned_stops_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def bug(now: datetime, seen: Seen) -> plan.Action | None:
+    def bug(now: datetime, seen: Seen) -> Action | None:
         if seen.at.name == "bad":
             raise ZeroDivisionError("oops")
         return next_action(now, seen)

@@ -11,7 +11,7 @@ from functools import cached_property
 from math import inf
 from typing import Literal
 
-from cnat.core import plan
+from cnat.core.action import CreatePod
 from cnat.core.record import PastAttempt, Run
 from cnat.engine.actions import NAMES
 from cnat.engine.results import Change, Failure, Waiting
@@ -41,7 +41,7 @@ class Kind(StrEnum):
     PAST = "past"
 
 
-_CREATE = NAMES[plan.CreatePod]
+_CREATE = NAMES[CreatePod]
 
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
 

@@ -9,15 +9,15 @@ from itertools import groupby
 
 from cnat.cli.report.model import Kind, Row
 from cnat.cli.report.words import told
-from cnat.core import plan
+from cnat.core.action import CreatePod, DeletePod, UpdateStatus
 from cnat.core.record import Run
 from cnat.engine.actions import NAMES
 from cnat.engine.results import Change, Failure
 from cnat.manifests.problem import Place
 
-_CREATE = NAMES[plan.CreatePod]
-_RECORD = NAMES[plan.UpdateStatus]
-_DELETE = NAMES[plan.DeletePod]
+_CREATE = NAMES[CreatePod]
+_RECORD = NAMES[UpdateStatus]
+_DELETE = NAMES[DeletePod]
 
 # A pass a minute starts in time what is there in time; what is later than this came late.
 _OVERDUE = timedelta(minutes=5)
