@@ -36,8 +36,7 @@ RELEASE = block("docs/operations.md", "kubectl get pods -A ")
 UNINSTALL = block("docs/operations.md", "kubectl delete ats ").splitlines()
 
 
-# kubectl's of a CRD that is so new that it has no conditions: it doesn't wait for it, so README asks
-# again.
+# kubectl doesn't wait for a CRD that is so new that it has no conditions; so README asks again.
 TOO_NEW = (
     "error: .status.conditions accessor error: <nil> is of the type <nil>, expected []interface{}\n"
 )
