@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import yaml
@@ -14,16 +16,19 @@ from cnat.engine.results import Failure
 from cnat.manifests.problem import Place, Problem
 
 
-def as_json(report: Report) -> str:
-    return json.dumps(_document(report), indent=2)
+def as_json(report: Report) -> Iterator[str]:
+    """The text piece by piece: the whole of it would take 5 KB of memory a row."""
+    encoder = json.JSONEncoder(indent=2, default=partial(_row, report))
+    return encoder.iterencode(_document(report, list(report.rows)))
 
 
 def as_yaml(report: Report) -> str:
-    return yaml.safe_dump(_document(report), sort_keys=False, allow_unicode=True).rstrip()
+    document = _document(report, [_row(report, row) for row in report.rows])
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).rstrip()
 
 
-def _document(report: Report) -> dict[str, Any]:
-    places = {(row.namespace, row.at): row.place for row in report.rows}
+def _document(report: Report, rows: Sequence[Row | dict[str, Any]]) -> dict[str, Any]:
+    places = {(row.namespace, row.at): row.place for row in report.rows if row.place}
     return {
         "report": report.about,
         "asOf": rfc3339(report.as_of),
@@ -31,7 +36,7 @@ def _document(report: Report) -> dict[str, Any]:
         "failed": report.failed,
         "ats": report.ats,
         "counts": {kind.value: number for kind, number in report.by_kind.items()},
-        "rows": [_row(report, row) for row in report.rows],
+        "rows": rows,
         "failures": [
             *(_problem(problem) for problem in report.errors),
             *(_failure(each, places.get((each.namespace, each.at))) for each in report.failures),
