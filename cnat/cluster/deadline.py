@@ -15,11 +15,15 @@ class Deadline:
     """A point in time, `seconds` from now; thread-safe.
 
     It takes no lock: a signal handler may call `expire` at any point of any other method.
+
+    Attributes:
+        extended: whether `extend` has moved it.
     """
 
     def __init__(self, seconds: float, parent: Deadline | None = None) -> None:
         self._at = boot_clock.now() + seconds
         self._expired = False
+        self.extended = False
         self._parent = parent
 
     @property
@@ -34,8 +38,8 @@ class Deadline:
         return self.remaining == 0.0
 
     def part(self, share: float) -> Deadline:
-        """One for the first `share` (0.0 to 1.0) of the time left. It keeps its distance from this
-        one when that is extended."""
+        """One for the first `share` (0.0 to 1.0) of the time left. Once this one is extended, both
+        pass together."""
         return _Earlier(self, self.remaining * (1.0 - share))
 
     def at_most(self, seconds: float) -> Deadline:
@@ -45,6 +49,7 @@ class Deadline:
     def extend(self, seconds: float) -> None:
         """Make it pass `seconds` from now, unless it was ended early."""
         self._at = boot_clock.now() + seconds
+        self.extended = True
 
     def expire(self) -> None:
         """Make it pass now: what is in flight is finished, nothing more is begun."""
@@ -61,7 +66,7 @@ class Deadline:
 
 
 class _Earlier(Deadline):
-    """A deadline that passes some `seconds` before another."""
+    """A deadline that passes some `seconds` before another, until that is extended."""
 
     def __init__(self, other: Deadline, seconds: float) -> None:
         super().__init__(math.inf, other)
@@ -70,4 +75,7 @@ class _Earlier(Deadline):
 
     @property
     def remaining(self) -> float:
-        return 0.0 if self._expired else max(0.0, self._other.remaining - self._seconds)
+        if self._expired:
+            return 0.0
+        earlier = 0.0 if self._other.extended else self._seconds
+        return max(0.0, self._other.remaining - earlier)

@@ -116,6 +116,8 @@ class Workers:
         match task:
             case Telling():
                 self._tell(task.event)
+            case Look():
+                self._look()
             case _ if self._deadline.passed:
                 self._recorder.deferred()
             case Orphan():
@@ -124,8 +126,6 @@ class Workers:
                 self._read(task)
             case Turn():
                 self._take_turn(task)
-            case Look():
-                self._look()
 
     def _read(self, unread: Unread) -> None:
         namespace, name = unread.namespace, unread.name
@@ -160,7 +160,7 @@ class Workers:
                     unread = Unread(namespace, owned[0].at_name, uid, owned, read_at)
                     self.add_unread(unread, Order(Rank.RECORD))
         except ClusterError as error:
-            # What has ended is in the lists of the next pass, too.
+            goes_on = True  # For all that is known.
             _log.debug("Pods not listed again: %s", error)
         if goes_on or len(self._queue):
             self._look_later()

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cnat.cluster.deadline import Deadline
+from cnat.cluster.protocol import Unreachable
+from cnat.core.fields import Manifest
 from cnat.core.schedule import rfc3339
 from cnat.engine.reconcile import reconcile
 from cnat.engine.results import Change, Failure, Results
@@ -182,6 +184,32 @@ def test_what_ends_while_the_pass_stays_is_recorded_in_it(
     assert actions(results) == ["set status Succeeded", "release pod cnrex"]
 
 
+class Flaky(LocalCluster):
+    """Pods can be listed once, and not the next time."""
+
+    lists = 0
+
+    def pods(self) -> Iterator[list[Manifest]]:
+        self.lists += 1
+        if self.lists == 2:
+            raise Unreachable("gone for a moment")
+        return super().pods()
+
+
+def test_a_look_that_fails_is_followed_by_another(embedded_sandbox: EmbeddedSandbox) -> None:
+    embedded_sandbox.apply(at())
+    embedded_sandbox.reconcile()
+    (pod,) = embedded_sandbox.pods()
+
+    def end() -> None:
+        embedded_sandbox.set_pod_status(pod["metadata"]["name"], {"phase": "Succeeded"})
+
+    deadline = Lingering(end)
+    cluster = Flaky(embedded_sandbox.directory, deadline.now)
+    results = reconcile(cluster, deadline, Settings(concurrency=1, linger=3 * TEN_MINUTES))
+    assert actions(results) == ["set status Succeeded", "release pod cnrex"]
+
+
 def test_what_fails_while_the_pass_stays_gets_its_next_pod_in_it_when_its_back_off_is_over(
     embedded_sandbox: EmbeddedSandbox,
 ) -> None:
@@ -277,6 +305,23 @@ def test_the_command_starts_what_falls_due_and_a_signal_ends_it_with_its_summary
     assert "Traceback" not in errors
     (pod,) = real_sandbox.pods()
     assert datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) >= soon
+
+
+def test_the_command_records_what_ends_however_long_the_pass_might_have_taken(
+    real_sandbox: RealSandbox,
+) -> None:
+    real_sandbox.apply(at())
+    process = lingering(real_sandbox, "--timeout=3600")
+    try:
+        until(lambda: phase(real_sandbox, "cnrex") == "Running")
+        (pod,) = real_sandbox.pods()
+        real_sandbox.set_pod_status(pod["metadata"]["name"], {"phase": "Succeeded"})
+        until(lambda: phase(real_sandbox, "cnrex") == "Succeeded")
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_the_command_starts_nothing_that_was_taken_back_while_it_waited(
