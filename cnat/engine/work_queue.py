@@ -72,6 +72,11 @@ class WorkQueue(Generic[T]):
         """Whether as much waits as should: what is put then had better be small."""
         return self._bytes >= _MOST_BYTES
 
+    @property
+    def has_ready(self) -> bool:
+        """Whether a task that could be done now waits for a thread."""
+        return bool(self._ready)
+
     def put(self, order: Order, task: T) -> None:
         """Add a task to be done now."""
         pickled = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)

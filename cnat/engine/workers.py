@@ -151,6 +151,9 @@ class Workers:
 
     def _look(self) -> None:
         """Have recorded what has ended meanwhile, and look again while anything goes on."""
+        if self._queue.has_ready:  # What the last look found, or it would be found again.
+            self._look_later()
+            return
         read_at, goes_on = boot_clock.now(), False
         try:
             for (namespace, uid), pods in by_owner(self._cluster, self._settings.shard).items():
