@@ -72,10 +72,10 @@ class WorkQueue(Generic[T]):
         """Whether as much waits as should: what is put then had better be small."""
         return self._bytes >= _MOST_BYTES
 
-    @property
-    def has_ready(self) -> bool:
-        """Whether a task that could be done now waits for a thread."""
-        return bool(self._ready)
+    def has_ready(self, rank: int) -> bool:
+        """Whether a task of that rank, or of one that comes first, waits for a thread."""
+        with self._changed:
+            return bool(self._ready) and self._ready[0][0].rank <= rank
 
     def put(self, order: Order, task: T) -> None:
         """Add a task to be done now."""

@@ -151,7 +151,8 @@ class Workers:
 
     def _look(self) -> None:
         """Have recorded what has ended meanwhile, and look again while anything goes on."""
-        if self._queue.has_ready:  # What the last look found, or it would be found again.
+        if self._queue.has_ready(Rank.CLEAN_UP):
+            # It may be what the last look found, which would be found again.
             self._look_later()
             return
         read_at, goes_on = boot_clock.now(), False

@@ -196,18 +196,30 @@ class Flaky(LocalCluster):
         return super().pods()
 
 
-def test_a_look_that_fails_is_followed_by_another(embedded_sandbox: EmbeddedSandbox) -> None:
-    embedded_sandbox.apply(at())
-    embedded_sandbox.reconcile()
-    (pod,) = embedded_sandbox.pods()
+def with_looks(sandbox: EmbeddedSandbox, meanwhile: Callable[[Lingering], object]) -> Results:
+    """A pass, with one run under way, that stays so long that it looks several times."""
+    sandbox.apply(at())
+    sandbox.reconcile()
+    deadline = Lingering(lambda: meanwhile(deadline))
+    cluster = Flaky(sandbox.directory, deadline.now)
+    return reconcile(cluster, deadline, Settings(concurrency=1, linger=3 * TEN_MINUTES))
 
-    def end() -> None:
+
+def test_a_look_that_fails_is_followed_by_another_that_finds_what_has_ended_once(
+    embedded_sandbox: EmbeddedSandbox,
+) -> None:
+    def end(_: Deadline) -> None:
+        (pod,) = embedded_sandbox.pods()
         embedded_sandbox.set_pod_status(pod["metadata"]["name"], {"phase": "Succeeded"})
 
-    deadline = Lingering(end)
-    cluster = Flaky(embedded_sandbox.directory, deadline.now)
-    results = reconcile(cluster, deadline, Settings(concurrency=1, linger=3 * TEN_MINUTES))
+    results = with_looks(embedded_sandbox, end)
     assert actions(results) == ["set status Succeeded", "release pod cnrex"]
+
+
+def test_a_look_that_comes_too_late_leaves_nothing_undone(
+    embedded_sandbox: EmbeddedSandbox,
+) -> None:
+    assert with_looks(embedded_sandbox, Deadline.expire).deferred == 0
 
 
 def test_what_fails_while_the_pass_stays_gets_its_next_pod_in_it_when_its_back_off_is_over(

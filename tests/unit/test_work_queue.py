@@ -58,6 +58,15 @@ def taken(queue: WorkQueue[str]) -> list[str]:
     return works
 
 
+def test_it_knows_whether_a_task_waits_that_comes_before_others() -> None:
+    queue = work_queue(Clock())
+    assert not queue.has_ready(3)
+    queue.put(Order(3), "later")
+    assert (queue.has_ready(2), queue.has_ready(3)) == (False, True)
+    queue.put_at(START + SECOND, "not yet")
+    assert not queue.has_ready(2)
+
+
 def test_nothing_to_do_is_the_end() -> None:
     assert work_queue(Clock()).take() is None
 
