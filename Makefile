@@ -45,7 +45,7 @@ releases: .venv/.ready ## The tests on each Kubernetes that is promised, and a t
 mutants: executables ## Break each line that the promise hangs on, and see a test fail
 	@$(BIN)/python -m tests.mutants
 
-bench: executables ## Speed, memory and punctuality beside the floor (half an hour; BENCH_N=100000 for more)
+bench: executables ## Speed, memory and punctuality beside the floor (an hour; BENCH_N=100000 for more)
 	@$(BIN)/python -m tests.bench
 
 # Each tool on a control plane of its own, both at once: most of the time they wait.
