@@ -38,6 +38,9 @@ class DryRun:
         """None: a plan tells what comes next, too, which is for the Ats themselves to say."""
         raise NoIndex
 
+    def pod_names(self) -> Iterator[list[str]]:
+        raise NoIndex
+
     def at(self, namespace: str, name: str) -> Manifest:
         return self._source.at(namespace, name)
 

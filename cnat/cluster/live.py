@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from urllib.parse import quote, urlencode
@@ -32,6 +32,7 @@ _ATS = f"/apis/{api.GROUP}/{api.VERSION}"
 _CRD = f"ats.{api.GROUP}"
 _CRD_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{_CRD}"
 _EVENTS = "/apis/events.k8s.io/v1"
+_UNRECORDED = {"labelSelector": api.UNRECORDED_POD_SELECTOR}
 
 
 class LiveCluster:
@@ -74,8 +75,7 @@ class LiveCluster:
     def pods(self) -> Iterator[list[Manifest]]:
         path = f"/api/v1{self._scope}/pods"
         try:
-            unrecorded = {"labelSelector": api.UNRECORDED_POD_SELECTOR}
-            yield from pages(self._lists, path, unrecorded, self._page_size)
+            yield from pages(self._lists, path, _UNRECORDED, self._page_size)
         except Rejected as error:
             if error.code != 404:
                 raise
@@ -89,17 +89,9 @@ class LiveCluster:
     def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:
         if self._dry_run:  # A plan tells what comes next, too, which is for the Ats to say.
             raise NoIndex
-        tables = documents(
-            self._lists,
-            f"{_ATS}{self._scope}/ats",
-            {**self._selectors(shard), "includeObject": "None"},
-            self._page_size,
-            table.ACCEPT,
-            first=self._page_size,  # a row has some 200 bytes, whatever its At weighs
-        )
         try:
             with self._if_installed():
-                for page in tables:
+                for page in self._tables(f"{_ATS}{self._scope}/ats", self._selectors(shard)):
                     yield table.rows(page)
         except table.NotATable as error:
             _log.warning(
@@ -108,6 +100,19 @@ class LiveCluster:
                 error,
             )
             raise NoIndex from error
+
+    def pod_names(self) -> Iterator[list[str]]:
+        try:
+            for page in self._tables(f"/api/v1{self._scope}/pods", _UNRECORDED):
+                yield table.names(page)
+        except table.NotATable as error:
+            raise NoIndex from error
+
+    def _tables(self, path: str, query: Mapping[str, str | None]) -> Iterator[Manifest]:
+        """A list as pages of columns: a row has some 200 bytes, whatever its object weighs."""
+        query = {**query, "includeObject": "None"}
+        most = self._page_size
+        return documents(self._lists, path, query, most, table.ACCEPT, first=most)
 
     def _selectors(self, shard: Shard) -> dict[str, str | None]:
         """Which Ats are asked for. An API server that knows no shardSelector leaves it unread."""

@@ -80,7 +80,7 @@ class Rejected(ClusterError):
 
 
 class NoIndex(Exception):
-    """This cluster shows no index of its Ats: they are to be listed whole."""
+    """This cluster shows no index of its objects: they are to be listed whole."""
 
 
 class Source(Protocol):
@@ -122,6 +122,9 @@ class Cluster(Source, Protocol):
         Raises:
             NoIndex: at any page; what was answered before is of no use then.
         """
+
+    def pod_names(self) -> Iterator[list[str]]:
+        """The names of the Pods that `pods` answers, page by page. Raises NoIndex, as `index`."""
 
     def create_pod(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         """Create a Pod under strict field validation; as a dry run, only hear what would happen."""

@@ -1,4 +1,4 @@
-"""The index of Ats, read from a Table: the CRD's printer columns in place of the objects.
+"""What a Table tells: the printer columns in place of the objects.
 
 A Table has the columns and not the objects where a list asks for `as=Table` and
 `includeObject=None` (meta.k8s.io/v1; KEP-2334).
@@ -6,6 +6,7 @@ A Table has the columns and not the objects where a list asks for `as=Table` and
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -14,7 +15,7 @@ from cnat.core.settled import Row
 
 ACCEPT = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
-# The columns, in the order of the fields of a Row, and what they hold; see schemas/at.yaml.
+# The columns of Ats, in the order of the fields of a Row, and what they hold; see schemas/at.yaml.
 _COLUMNS: dict[str, type] = {
     "Namespace": str,
     "Name": str,
@@ -41,17 +42,32 @@ def rows(document: Manifest) -> list[Row]:
         NotATable: not all columns are there (the CRD is older), or an At can't be told from its
             row; or it isn't a Table at all (something between us and the API server).
     """
+    return [_row(cells) for cells in _cells(document, _COLUMNS)]
+
+
+def names(document: Manifest) -> list[str]:
+    """The names that a Table of whatever objects tells.
+
+    Raises:
+        NotATable: it tells none, or isn't a Table at all.
+    """
+    return [str(name) for name in _cells(document, ("Name",))]
+
+
+def _cells(document: Manifest, columns: Iterable[str]) -> Iterator[Any]:
+    """What each row has in those columns: for one column the cell, for more a tuple of cells."""
     if document.get("kind") != "Table":
         raise NotATable(f"a list came as {document.get('kind')}, not as a Table")
     entries = document.get("rows") or []
     if not entries:
-        return []
+        return
     definitions = document.get("columnDefinitions") or []
     places = {each.get("name"): place for place, each in enumerate(definitions)}
-    if missing := [column for column in _COLUMNS if column not in places]:
+    if missing := [column for column in columns if column not in places]:
         raise NotATable(f"the CRD has no column {', '.join(missing)}")
-    ours = itemgetter(*(places[column] for column in _COLUMNS))
-    return [_row(ours(each["cells"])) for each in entries]
+    ours = itemgetter(*(places[column] for column in columns))
+    for each in entries:
+        yield ours(each["cells"])
 
 
 def _row(cells: tuple[Any, ...]) -> Row:

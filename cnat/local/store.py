@@ -92,6 +92,10 @@ class LocalCluster:
         for page in self.ats(shard):
             yield [Row.of(at) for at in page]
 
+    def pod_names(self) -> Iterator[list[str]]:
+        for page in self.pods():
+            yield [pod["metadata"]["name"] for pod in page]
+
     def at(self, namespace: str, name: str) -> Manifest:
         with self._objects.locked():
             self._apply()

@@ -76,6 +76,9 @@ class Intercepted:
     def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:
         return self._pages("index", self._cluster.index(shard))
 
+    def pod_names(self) -> Iterator[list[str]]:
+        return self._pages("pod_names", self._cluster.pod_names())
+
     def at(self, namespace: str, name: str) -> Manifest:
         return self._request("at", lambda: self._cluster.at(namespace, name))
 

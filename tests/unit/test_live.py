@@ -17,7 +17,14 @@ from cnat.cluster import transport
 from cnat.cluster.connect import connect
 from cnat.cluster.deadline import Deadline
 from cnat.cluster.live import LiveCluster
-from cnat.cluster.protocol import NotInstalled, OutOfTime, Rejected, Unanswered, Unreachable
+from cnat.cluster.protocol import (
+    NoIndex,
+    NotInstalled,
+    OutOfTime,
+    Rejected,
+    Unanswered,
+    Unreachable,
+)
 from cnat.core import api
 from cnat.core.at import At
 from cnat.core.observed_pod import Pod
@@ -98,13 +105,30 @@ def test_a_namespace_and_a_selector_narrow_the_lists() -> None:
     assert ats.query["labelSelector"] == "a=b,c in (d)"
 
 
-@pytest.mark.parametrize(("call", "limit"), [("ats", "20"), ("index", "500")])
+@pytest.mark.parametrize(("call", "limit"), [("ats", "20"), ("index", "500"), ("pod_names", "500")])
 def test_only_where_all_are_small_is_the_first_page_a_large_one(call: str, limit: str) -> None:
     fake_server = FakeServer(Answer({"kind": "Table", "metadata": {}, "items": [], "rows": []}))
     with live_on(fake_server) as cluster:
         list(getattr(cluster, call)())
     (asked,) = fake_server.asked
     assert asked.query["limit"] == limit
+
+
+def test_pods_are_named_by_a_table_of_those_whose_outcome_is_not_on_record() -> None:
+    named = {"kind": "Table", "metadata": {}, "columnDefinitions": [{"name": "Name"}]}
+    fake_server = FakeServer(Answer({**named, "rows": [{"cells": ["cnrex-0123"]}]}))
+    with live_on(fake_server, namespace="shop") as cluster:
+        assert list(cluster.pod_names()) == [["cnrex-0123"]]
+    (asked,) = fake_server.asked
+    assert asked.path == "/api/v1/namespaces/shop/pods"
+    assert asked.query["labelSelector"] == api.UNRECORDED_POD_SELECTOR
+    assert asked.query["includeObject"] == "None"
+
+
+def test_pods_that_come_as_objects_all_the_same_are_not_named() -> None:
+    fake_server = FakeServer(page("a"))
+    with live_on(fake_server) as cluster, pytest.raises(NoIndex):
+        list(cluster.pod_names())
 
 
 @pytest.mark.parametrize("call", ["ats", "index"])

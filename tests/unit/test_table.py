@@ -85,3 +85,13 @@ def test_a_list_of_objects_is_no_table() -> None:
 
 def test_an_empty_table_has_no_rows() -> None:
     assert table.rows({"kind": "Table", "columnDefinitions": [], "rows": []}) == []
+
+
+def test_the_names_are_those_of_whatever_objects() -> None:
+    pods = document({"Name": "cnrex-0123", "Ready": "0/1", "Status": "Pending"})
+    assert table.names(pods) == ["cnrex-0123"]
+
+
+def test_a_list_of_objects_has_no_names() -> None:
+    with pytest.raises(table.NotATable, match="a list came as PodList"):
+        table.names({"kind": "PodList", "items": []})
