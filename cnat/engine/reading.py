@@ -14,15 +14,11 @@ from cnat.core.shard import Shard
 from cnat.engine import order
 from cnat.engine.pods import Owner, by_owner
 from cnat.engine.results import Results
+from cnat.engine.second_look import pays
 from cnat.engine.tasks import Unread
 from cnat.engine.work_queue import Order
 from cnat.engine.workers import Workers
 
-# How many of all Ats may be read one by one. A request for one costs us and the API server about
-# ten times of what the same At costs in a list.
-_SHARE = 0.1
-# So few are always read one by one.
-_FEW = 20
 # The minute of each hour in which the Ats are read whole, since the index doesn't show all of a
 # status that somebody has edited. Most schedules name a minute that divides by five.
 WHOLE_IN_MINUTE = 37
@@ -96,7 +92,7 @@ class Reading:
             for each, its_order in unread:
                 self._workers.add_unread(each, its_order)
             raise
-        if len(unread) > max(_FEW, _SHARE * listed):
+        if pays(len(unread), listed):
             return None
         self._workers.results.include(shown)
         return unread

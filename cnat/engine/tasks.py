@@ -16,6 +16,11 @@ from cnat.core.plan import Seen
 RECENT_SECONDS = 20.0
 
 
+def is_recent(read_at: float) -> bool:
+    """Whether a Pod may be created on the strength of what was read then."""
+    return boot_clock.now() - read_at <= RECENT_SECONDS
+
+
 @dataclass(frozen=True)
 class Turn:
     """The next turn of one At.
@@ -36,7 +41,7 @@ class Turn:
     @property
     def is_recent(self) -> bool:
         """Whether a Pod may be created on the strength of what was seen."""
-        return boot_clock.now() - self.read_at <= RECENT_SECONDS
+        return is_recent(self.read_at)
 
     def without_at(self) -> Turn:
         """The same turn, but with no more of its At than says which one it is."""

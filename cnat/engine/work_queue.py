@@ -72,10 +72,10 @@ class WorkQueue(Generic[T]):
         """Whether as much waits as should: what is put then had better be small."""
         return self._bytes >= _MOST_BYTES
 
-    def has_ready(self, rank: int) -> bool:
-        """Whether a task of that rank, or of one that comes first, waits for a thread."""
+    def ready(self, rank: int) -> int:
+        """How many tasks of that rank, or of one that comes first, wait for a thread."""
         with self._changed:
-            return bool(self._ready) and self._ready[0][0].rank <= rank
+            return sum(order.rank <= rank for order, _, _ in self._ready)
 
     def put(self, order: Order, task: T) -> None:
         """Add a task to be done now."""

@@ -25,6 +25,7 @@ from cnat.engine.order import Rank
 from cnat.engine.pods import by_owner
 from cnat.engine.recorder import Recorder
 from cnat.engine.results import Change, Failure, Results
+from cnat.engine.second_look import SecondLook, pays
 from cnat.engine.settings import Settings
 from cnat.engine.tasks import RECENT_SECONDS, Look, Orphan, Task, Telling, Turn, Unread
 from cnat.engine.work_queue import Order, WorkQueue
@@ -61,6 +62,7 @@ class Workers:
         self._deadline = deadline
         self._settings = settings
         self._queue: WorkQueue[Task] = WorkQueue(cluster.now, deadline, settings.linger)
+        self._second_look = SecondLook(cluster, settings.shard)
 
     @property
     def results(self) -> Results:
@@ -151,7 +153,7 @@ class Workers:
 
     def _look(self) -> None:
         """Have recorded what has ended meanwhile, and look again while anything goes on."""
-        if self._queue.has_ready(Rank.CLEAN_UP):
+        if self._queue.ready(Rank.CLEAN_UP):
             # It may be what the last look found, which would be found again.
             self._look_later()
             return
@@ -181,7 +183,7 @@ class Workers:
                 turn = self._read_at(turn)
             action = self._plan(turn)
             while isinstance(action, CreatePod) and not turn.is_recent:
-                turn = self._read_again(turn)
+                turn = self._confirmed(turn, action) or self._read_again(turn)
                 action = self._plan(turn)
             if action is None:
                 return
@@ -244,6 +246,19 @@ class Workers:
         read_at = turn.read_at if unwritten else _LONG_AGO
         seen = actions.with_at(turn.seen, fresh)
         return replace(turn, seen=seen, read_at=read_at, has_at=True)
+
+    def _confirmed(self, turn: Turn, action: CreatePod) -> Turn | None:
+        """The same turn, if a look at all of them tells that nothing has happened since.
+
+        The look is one thread's, where it pays. The others meanwhile go on one by one.
+        """
+        if turn.read_at == _LONG_AGO:
+            return None
+        look = self._second_look
+        if look.is_old and pays(self._queue.ready(Rank.START), self.results.ats):
+            look.take()
+        read_at = look.confirmed(turn.seen.at, action.manifest["metadata"]["name"])
+        return None if read_at is None else replace(turn, read_at=read_at)
 
     def _read_again(self, turn: Turn) -> Turn:
         """The same At, read now. With another schedule, or another attempt to make, it may ask for

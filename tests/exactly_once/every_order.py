@@ -90,11 +90,15 @@ class Endless(Exception):
 
 
 class Replay:
-    """A `cnat.cluster.protocol.Cluster` that gives the answers that there are, and then asks."""
+    """A `cnat.cluster.protocol.Cluster` that gives the answers that there are, and then asks.
+
+    Its index is there only for a second look: the first list is of all Ats.
+    """
 
     def __init__(self, answers: tuple[Answer, ...]) -> None:
         self._answers = iter(answers[1:])  # The first one tells when the pass began.
         self.seconds = answers[0].seconds
+        self._has_listed = False
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.seconds)
@@ -104,9 +108,15 @@ class Replay:
 
     def ats(self, shard: Shard = EVERY_AT) -> Iterator[list[Mapping[str, Any]]]:  # noqa: ARG002
         yield self._ask("ats")
+        self._has_listed = True
 
     def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:  # noqa: ARG002
-        raise NoIndex("this server answers no tables")
+        if not self._has_listed:
+            raise NoIndex
+        yield [Row.of(each) for each in self._ask("ats")]
+
+    def pod_names(self) -> Iterator[list[str]]:
+        yield [each["metadata"]["name"] for each in self._ask("pods")]
 
     def at(self, namespace: str, name: str) -> Manifest:  # noqa: ARG002
         return self._object("at")
@@ -164,11 +174,18 @@ class Unthreaded:
 
 
 @contextmanager
-def replaying() -> Iterator[None]:
-    """Passes without threads, by the clock of their answers."""
+def replaying(*, second_looks: bool) -> Iterator[None]:
+    """Passes without threads, by the clock of their answers.
+
+    Args:
+        second_looks: what was read long ago is looked at as if many waited to be started.
+    """
     clock = boot_clock.now
     stand.cache_clear()  # A test may have broken a line since.
-    with patch.object(workers, "ThreadPoolExecutor", Unthreaded):
+    with (
+        patch.object(workers, "ThreadPoolExecutor", Unthreaded),
+        patch.object(workers, "pays", lambda *_: second_looks),
+    ):
         try:
             yield
         finally:
@@ -488,9 +505,11 @@ class Found:
     story: tuple[str, ...] = ()
 
 
-def search(bounds: Bounds, most_states: int = 10**9, **spec: Any) -> Found:
-    """Visit each state once, up to the bounds."""
-    with replaying():
+def search(
+    bounds: Bounds, most_states: int = 10**9, *, second_looks: bool = False, **spec: Any
+) -> Found:
+    """Visit each state once, up to the bounds. `second_looks`: as for `replaying`."""
+    with replaying(second_looks=second_looks):
         return _search(bounds, most_states, spec)
 
 

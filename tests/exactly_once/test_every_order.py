@@ -12,8 +12,14 @@ from cnat.core.schedule import rfc3339
 from tests.exactly_once.every_order import START, Bounds, search
 
 
-def assert_holds(bounds: Bounds, capsys: pytest.CaptureFixture[str], **spec: Any) -> None:
-    found = search(bounds, **spec)
+def assert_holds(
+    bounds: Bounds,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    second_looks: bool = False,
+    **spec: Any,
+) -> None:
+    found = search(bounds, second_looks=second_looks, **spec)
     with capsys.disabled():
         print(f"\n{found.states} states, of {found.worlds} worlds: {bounds}")
     assert found.story == (), "\n".join(found.story)
@@ -82,3 +88,9 @@ def test_a_run_may_be_retried_while_its_schedule_is_edited(
 def test_a_run_may_be_retried_while_time_passes_twice(capsys: pytest.CaptureFixture[str]) -> None:
     bounds = Bounds(passes=3, at_once=1, ticks=2)
     assert_holds(bounds, capsys, retryPolicy="Failed", backoffLimit=1)
+
+
+def test_what_was_read_long_ago_may_be_looked_at_again_all_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert_holds(Bounds(passes=2, ticks=2), capsys, second_looks=True)

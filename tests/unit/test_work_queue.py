@@ -58,13 +58,13 @@ def taken(queue: WorkQueue[str]) -> list[str]:
     return works
 
 
-def test_it_knows_whether_a_task_waits_that_comes_before_others() -> None:
+def test_it_counts_the_tasks_that_wait_and_come_before_others() -> None:
     queue = work_queue(Clock())
-    assert not queue.has_ready(3)
+    assert queue.ready(3) == 0
     queue.put(Order(3), "later")
-    assert (queue.has_ready(2), queue.has_ready(3)) == (False, True)
+    assert (queue.ready(2), queue.ready(3)) == (0, 1)
     queue.put_at(START + SECOND, "not yet")
-    assert not queue.has_ready(2)
+    assert queue.ready(2) == 0
 
 
 def test_nothing_to_do_is_the_end() -> None:
