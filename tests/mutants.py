@@ -115,7 +115,7 @@ MUTANTS = [
         "I2 exactly once",
         "a Pod is created on the strength of old lists",
         "engine/tasks",
-        "return boot_clock.now() - self.read_at <= RECENT_SECONDS",
+        "return boot_clock.now() - read_at <= RECENT_SECONDS",
         "return True",
         _HELD_UP,
     ),
@@ -134,6 +134,42 @@ MUTANTS = [
         "add_at(at, pods, self._read_at)",
         "add_at(at, pods, boot_clock.now())",
         "tests/unit/test_reconcile.py::test_what_was_listed_counts_as_old_as_the_list_of_pods",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a look at all counts as taken when the last page came",
+        "engine/second_look",
+        "self._listed = _Listed(read_at, ",
+        "self._listed = _Listed(boot_clock.now(), ",
+        "tests/unit/test_second_look.py"
+        "::test_an_at_as_it_was_without_a_pod_is_confirmed_as_of_the_list_of_pods",
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a look at all confirms whatever has no Pod",
+        "engine/second_look",
+        "hash(Row.of(at.raw)) in listed.rows and ",
+        "",
+        _HELD_UP,
+    ),
+    Mutant(
+        "I2 exactly once",
+        "a look at all confirms what nothing is on record of, whatever Pod is there",
+        "engine/second_look",
+        " and pod_name not in listed.pods",
+        "",
+        f"{_ONCE}/test_interleavings.py"
+        "::test_a_pod_made_by_a_pass_that_was_killed_is_seen_before_another_is_made",
+    ),
+    Mutant(
+        "I4 Pods before Ats",
+        "a look at all lists the Ats first",
+        "engine/second_look",
+        "            pods = frozenset(chain.from_iterable(self._cluster.pod_names()))\n"
+        "            rows = chain.from_iterable(self._cluster.index(self._shard))\n",
+        "            rows = chain.from_iterable([*self._cluster.index(self._shard)])\n"
+        "            pods = frozenset(chain.from_iterable(self._cluster.pod_names()))\n",
+        "tests/unit/test_second_look.py::test_pods_are_listed_before_ats",
     ),
     Mutant(
         "I2 exactly once",

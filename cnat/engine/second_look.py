@@ -84,9 +84,10 @@ class SecondLook:
     def confirmed(self, at: At, pod_name: str) -> float | None:
         """When it was seen that a Pod is still to be created for this At, as in Turn; or None.
 
-        A row tells an At of whose run nothing is on record from one of whose run something is, and
-        who edits, suspends or deletes an At brings it to another generation. It doesn't tell the
-        attempts of a run from each other, so of those nothing is confirmed.
+        A Pod that wasn't there when they were listed has been created since, if at all, and keeps
+        its name for a minute. A row tells an At of whose run nothing is on record from one of whose
+        run something is, and who edits, suspends or deletes an At brings it to another generation.
+        It doesn't tell the attempts of a run from each other, so of those nothing is confirmed.
         """
         listed = self._listed
         if listed is None or not is_recent(listed.read_at) or at.status.waits_for_attempt:

@@ -93,4 +93,9 @@ def test_a_run_may_be_retried_while_time_passes_twice(capsys: pytest.CaptureFixt
 def test_what_was_read_long_ago_may_be_looked_at_again_all_at_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert_holds(Bounds(passes=2, ticks=2), capsys, second_looks=True)
+    assert_holds(Bounds(passes=2, ticks=1), capsys, second_looks=True)
+
+
+@pytest.mark.exhaustive
+def test_so_it_may_while_a_third_pass_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert_holds(Bounds(passes=3, ticks=2), capsys, second_looks=True)

@@ -11,6 +11,7 @@ import pytest
 from cnat.cluster.transport import ADMISSION_SECONDS, CREATE_SECONDS
 from cnat.core.observed_pod import Pod
 from cnat.core.plan import MIN_POD_AGE_SECONDS
+from cnat.engine import workers
 from cnat.engine.tasks import RECENT_SECONDS
 from tests.exactly_once.counted import CountedSandbox, poll
 from tests.exactly_once.interceptor import Killed, nobody
@@ -21,6 +22,20 @@ from tests.exactly_once.timed import TimedSandbox
 from tests.support.sandbox import RealSandbox, at
 
 
+@pytest.fixture
+def all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read long ago is looked at again as if many waited to be started."""
+    monkeypatch.setattr(workers, "pays", lambda *_: True)
+
+
+@pytest.fixture(params=["one by one", "all at once"])
+def read_again(request: pytest.FixtureRequest) -> None:
+    """How what was read long ago is looked at again: each way in turn."""
+    if request.param == "all at once":
+        request.getfixturevalue("all_at_once")
+
+
+@pytest.mark.usefixtures("read_again")
 @pytest.mark.parametrize("seconds", [0.0, 10.0, RECENT_SECONDS, MIN_POD_AGE_SECONDS, 3600.0])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_ended_while_a_pass_was_held_up_does_not_start_again(
@@ -58,6 +73,7 @@ def fail(timed: TimedSandbox) -> None:
     timed.one_pass()
 
 
+@pytest.mark.usefixtures("read_again")
 @pytest.mark.parametrize("seconds", [0.0, 10.0, RECENT_SECONDS, MIN_POD_AGE_SECONDS, 3600.0])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_attempt_that_ended_while_a_pass_was_held_up_is_not_made_again(
@@ -84,6 +100,57 @@ def test_an_attempt_that_ended_while_a_pass_was_held_up_is_not_made_again(
         timed.one_pass()
 
 
+def kill_after_create(_: int, request: str) -> None:
+    if request == "create_pod":
+        raise Killed
+
+
+@pytest.mark.usefixtures("read_again")
+def test_a_pod_made_by_a_pass_that_was_killed_is_seen_before_another_is_made(
+    timed: TimedSandbox,
+) -> None:
+    """A pass is held up after its lists. Nothing of that Pod is on record, until all of its life is
+    while a create of the pass is on its way."""
+    timed.sandbox.apply(at("cnrex", ttlSecondsAfterFinished=0))
+
+    def hold(k: int, _: str) -> None:
+        if k == len(LISTS):
+            with suppress(Killed):
+                timed.one_pass(after=kill_after_create)
+            timed.clock.go_on(MIN_POD_AGE_SECONDS)
+
+    def overtake(_: int, request: str) -> None:
+        if request == "create_pod":
+            timed.a_whole_life(0.0)
+
+    timed.one_pass(before=overtake, after=hold)
+    assert timed.creations.counts.total() == 1
+
+
+@pytest.mark.usefixtures("all_at_once")
+@pytest.mark.parametrize("seconds", [0.0, 10.0, RECENT_SECONDS, MIN_POD_AGE_SECONDS, 3600.0])
+def test_a_run_that_ended_while_all_were_looked_at_again_does_not_start_again(
+    timed: TimedSandbox, seconds: float
+) -> None:
+    number = len(LISTS)
+    requests = ["unknown"] * (number + 1)
+    while number < len(requests):
+        number += 1
+        timed.sandbox.apply(at("cnrex", ttlSecondsAfterFinished=0))
+
+        def hold(k: int, request: str, here: int = number) -> None:
+            if k == len(LISTS):
+                timed.clock.go_on(RECENT_SECONDS + 1.0)
+            if k == here and request != "create_pod":
+                timed.a_whole_life(seconds)
+
+        requests = timed.one_pass(after=hold)
+        assert timed.creations.repeated == [], f"held up after request {number} of {requests}"
+        timed.sandbox.delete_at("cnrex")
+        timed.clock.go_on(100.0)
+        timed.one_pass()
+
+
 def test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made(
     timed: TimedSandbox,
 ) -> None:
@@ -95,17 +162,13 @@ def test_an_attempt_made_between_two_reads_is_looked_for_before_it_is_made(
     fail(timed)
     timed.clock.go_on(10.0)
 
-    def kill(_: int, request: str) -> None:
-        if request == "create_pod":
-            raise Killed
-
     def hold(k: int, _: str) -> None:
         if k == len(LISTS) + 1:
             timed.one_pass()
             fail(timed)
             timed.clock.go_on(20.0)
             with suppress(Killed):
-                timed.one_pass(after=kill)
+                timed.one_pass(after=kill_after_create)
             timed.clock.go_on(MIN_POD_AGE_SECONDS - 10.0)
 
     def overtake(_: int, request: str) -> None:
