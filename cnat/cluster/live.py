@@ -68,6 +68,7 @@ class LiveCluster:
         self._selector = selector
         self._page_size = page_size
         self._dry_run = dry_run
+        self._has_index = not dry_run  # A plan tells what comes next, too: the Ats have to say it.
 
     def now(self) -> datetime:
         return self._now()
@@ -87,13 +88,14 @@ class LiveCluster:
             yield from pages(self._lists, path, self._selectors(shard), self._page_size)
 
     def index(self, shard: Shard = EVERY_AT) -> Iterator[list[Row]]:
-        if self._dry_run:  # A plan tells what comes next, too, which is for the Ats to say.
+        if not self._has_index:
             raise NoIndex
         try:
             with self._if_installed():
                 for page in self._tables(f"{_ATS}{self._scope}/ats", self._selectors(shard)):
                     yield table.rows(page)
         except table.NotATable as error:
+            self._has_index = False
             _log.warning(
                 "each pass reads all Ats whole, which takes ten times as long: %s; "
                 "apply kustomize/crd of this release",

@@ -64,7 +64,7 @@ def _cells(document: Manifest, columns: Iterable[str]) -> Iterator[Any]:
     definitions = document.get("columnDefinitions") or []
     places = {each.get("name"): place for place, each in enumerate(definitions)}
     if missing := [column for column in columns if column not in places]:
-        raise NotATable(f"the CRD has no column {', '.join(missing)}")
+        raise NotATable(f"there is no column {', '.join(missing)}")
     ours = itemgetter(*(places[column] for column in columns))
     for each in entries:
         yield ours(each["cells"])

@@ -131,6 +131,19 @@ def test_pods_that_come_as_objects_all_the_same_are_not_named() -> None:
         list(cluster.pod_names())
 
 
+def test_an_index_that_there_is_not_is_asked_for_and_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fake_server = FakeServer(page("a"))
+    with live_on(fake_server) as cluster:
+        for _ in range(2):
+            with pytest.raises(NoIndex):
+                list(cluster.index())
+    assert len(fake_server.asked) == 1
+    (record,) = caplog.records
+    assert record.getMessage().startswith("each pass reads all Ats whole")
+
+
 @pytest.mark.parametrize("call", ["ats", "index"])
 def test_a_share_is_asked_for_on_each_page(call: str) -> None:
     pages = [
