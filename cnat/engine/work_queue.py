@@ -6,6 +6,7 @@ import heapq
 import itertools
 import pickle
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
@@ -34,6 +35,10 @@ class Order(NamedTuple):
     due: float = 0.0
 
 
+# The number keeps tasks of one order as they came.
+_Entry = tuple[Order, int, bytes]
+
+
 class WorkQueue(Generic[T]):
     """Hands out tasks to several threads; thread-safe.
 
@@ -56,8 +61,9 @@ class WorkQueue(Generic[T]):
         self._deadline = deadline
         self._linger = linger
         self._window_end: float | None = None  # POSIX seconds; None while the pass goes on
-        self._ready: list[tuple[Order, int, bytes]] = []
-        self._waiting: list[tuple[Order, int, bytes]] = []
+        self._ready: list[_Entry] = []
+        self._ready_by_rank: Counter[int] = Counter()
+        self._waiting: list[_Entry] = []
         self._number = itertools.count()
         self._bytes = 0
         self._busy = 0
@@ -75,14 +81,14 @@ class WorkQueue(Generic[T]):
     def ready(self, rank: int) -> int:
         """How many tasks of that rank, or of one that comes first, wait for a thread."""
         with self._changed:
-            return sum(order.rank <= rank for order, _, _ in self._ready)
+            return sum(count for each, count in self._ready_by_rank.items() if each <= rank)
 
     def put(self, order: Order, task: T) -> None:
         """Add a task to be done now."""
         pickled = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
         with self._changed:
             self._bytes += len(pickled)
-            heapq.heappush(self._ready, (order, next(self._number), pickled))
+            self._make_ready((order, next(self._number), pickled))
             self._changed.notify()
 
     def put_at(self, instant: datetime, task: T) -> None:
@@ -116,16 +122,21 @@ class WorkQueue(Generic[T]):
             if not self._busy:
                 self._changed.notify_all()
 
+    def _make_ready(self, entry: _Entry) -> None:
+        heapq.heappush(self._ready, entry)
+        self._ready_by_rank[entry[0].rank] += 1
+
     def _take(self) -> bytes | None:
         with self._changed:
             while True:
                 now = self._now().timestamp()
                 while self._waiting and self._waiting[0][0].due <= now:
-                    heapq.heappush(self._ready, heapq.heappop(self._waiting))
+                    self._make_ready(heapq.heappop(self._waiting))
                 if self._ready and not self._is_held_back(now):
                     self._busy += 1
                     self._changed.notify()  # Somebody else watches the clock from here.
-                    pickled = heapq.heappop(self._ready)[2]
+                    order, _, pickled = heapq.heappop(self._ready)
+                    self._ready_by_rank[order.rank] -= 1
                     self._bytes -= len(pickled)
                     return pickled
                 if not self._busy:

@@ -67,6 +67,24 @@ def test_it_counts_the_tasks_that_wait_and_come_before_others() -> None:
     assert queue.ready(2) == 0
 
 
+def test_what_is_taken_waits_no_more() -> None:
+    queue = work_queue(Clock())
+    queue.put(Order(0), "first")
+    queue.put(Order(1), "second")
+    queue.take()
+    assert (queue.ready(0), queue.ready(1)) == (0, 1)
+
+
+def test_what_has_fallen_due_waits_for_a_thread() -> None:
+    clock = Clock()
+    queue = work_queue(clock, linger=10.0)
+    queue.put_at(START + SECOND, "due")
+    queue.put_at(START + SECOND, "due, too")
+    clock.time = START + SECOND
+    queue.take()
+    assert queue.ready(0) == 1
+
+
 def test_nothing_to_do_is_the_end() -> None:
     assert work_queue(Clock()).take() is None
 
