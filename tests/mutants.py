@@ -222,7 +222,7 @@ MUTANTS = [
     Mutant(
         "I2 exactly once",
         "a Pod is created on the strength of what was read before somebody wrote the At",
-        "engine/workers",
+        "engine/rereading",
         "unwritten = fresh.at.resource_version == turn.seen.at.resource_version",
         "unwritten = True",
         f"{_ONCE}/test_interleavings.py"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,21 +18,20 @@ from cnat.core.fields import Malformed, Manifest
 from cnat.core.observed_pod import Pod
 from cnat.core.plan import Seen
 from cnat.core.shard import EVERY_AT
-from cnat.engine import actions, order
+from cnat.engine import actions, order, rereading
 from cnat.engine.actions import Conflict, QuotaConflict
 from cnat.engine.order import Rank
 from cnat.engine.pods import by_owner
 from cnat.engine.recorder import Recorder
+from cnat.engine.rereading import LONG_AGO
 from cnat.engine.results import Change, Failure, Results
 from cnat.engine.second_look import SecondLook, pays
 from cnat.engine.settings import Settings
-from cnat.engine.tasks import RECENT_SECONDS, Look, Orphan, Task, Telling, Turn, Unread
+from cnat.engine.tasks import Look, Orphan, Task, Telling, Turn, Unread
 from cnat.engine.work_queue import Order, WorkQueue
 
 # How often, in one pass, an At is read again because somebody else wrote it.
 _CONFLICTS = 3
-
-_LONG_AGO = -math.inf
 
 # How often a lingering pass lists the Pods. A list of those that run is a few KB.
 _LOOKS_EVERY = timedelta(seconds=5)
@@ -180,10 +178,10 @@ class Workers:
         at, step = turn.seen.at, "read again"
         try:
             if not turn.has_at:
-                turn = self._read_at(turn)
+                turn = rereading.with_at(self._cluster, turn)
             action = self._plan(turn)
             while isinstance(action, CreatePod) and not turn.is_recent:
-                turn = self._confirmed(turn, action) or self._read_again(turn)
+                turn = self._confirmed(turn, action) or rereading.read_again(self._cluster, turn)
                 action = self._plan(turn)
             if action is None:
                 return
@@ -224,7 +222,7 @@ class Workers:
                 )
             elif self._settings.linger and instant:
                 # What was read before the instant is read again at it.
-                self._queue.put_at(instant, replace(turn, read_at=_LONG_AGO, counted=True))
+                self._queue.put_at(instant, replace(turn, read_at=LONG_AGO, counted=True))
         except Malformed as error:
             message = f"{error}; correct or remove it by hand"
             self._recorder.failed(
@@ -238,35 +236,18 @@ class Workers:
         """Queue a turn. Where there is no room for the At, it is read again then."""
         self._queue.put(place, turn.without_at() if self._queue.is_full else turn)
 
-    def _read_at(self, turn: Turn) -> Turn:
-        """With the At as it is now. What somebody has written meanwhile is not recent."""
-        at = turn.seen.at
-        fresh = actions.read(self._cluster, at.namespace, at.name, at.uid)
-        unwritten = fresh.resource_version == at.resource_version
-        read_at = turn.read_at if unwritten else _LONG_AGO
-        seen = actions.with_at(turn.seen, fresh)
-        return replace(turn, seen=seen, read_at=read_at, has_at=True)
-
     def _confirmed(self, turn: Turn, action: CreatePod) -> Turn | None:
         """The same turn, if a look at all of them tells that nothing has happened since.
 
         The look is one thread's, where it pays. The others meanwhile go on one by one.
         """
-        if turn.read_at == _LONG_AGO:
+        if turn.read_at == LONG_AGO:
             return None
         look = self._second_look
         if look.is_old and pays(self._queue.ready(Rank.START), self.results.ats):
             look.take()
         read_at = look.confirmed(turn.seen.at, action.manifest["metadata"]["name"])
         return None if read_at is None else replace(turn, read_at=read_at)
-
-    def _read_again(self, turn: Turn) -> Turn:
-        """The same At, read now. With another schedule, or another attempt to make, it may ask for
-        a Pod that hasn't been looked for: what somebody has written meanwhile is not recent."""
-        read_at = boot_clock.now()
-        fresh = actions.read_again(self._cluster, turn.seen, RECENT_SECONDS)
-        unwritten = fresh.at.resource_version == turn.seen.at.resource_version
-        return replace(turn, seen=fresh, read_at=read_at if unwritten else _LONG_AGO)
 
     def _follow(self, turn: Turn, action: Action, done: actions.Done, began: float) -> None:
         """Tell what was done, and queue the At's next turn."""
